@@ -1,0 +1,50 @@
+/* executor: how a subject is reached. One interface for the GPU, the model, files, and later plug-ins and modules.
+ *
+ * A subject computes the grouped product of matmul.h: x bf16 [P,K] and MXFP4 weights in checkpoint layout -> bf16
+ * [P,N]. Whatever layout it wants its weights in is its own business, done once in `load`. */
+#ifndef FO_PROBES_EXECUTOR_H
+#define FO_PROBES_EXECUTOR_H
+
+#include "reference/bf16.h"
+#include "reference/hopper_layout.h"
+#include "reference/segments.h"
+#include "reference/status.h"
+
+enum fidelity {
+    FIDELITY_HARDWARE,
+    FIDELITY_HARDWARE_INSTRUMENTED,
+    FIDELITY_BIT_EXACT_MODEL,
+    FIDELITY_APPROXIMATE,
+    FIDELITY_UNSUPPORTED
+};
+const char *fidelity_name(enum fidelity f); /* "hardware", "hardware-instrumented", "bit-exact model", ... */
+
+enum { RUN_KERNEL_NAME = 96 };
+
+/* What ran, as far as the subject can prove it; zeros where it cannot. Counted on the device (or by the model). */
+struct run_report {
+    char kernel[RUN_KERNEL_NAME]; /* name and tile, e.g. "rs m64n64k16 tile 64x64x128" */
+    uint32_t tile[3];             /* features, tokens, K of one tile */
+    uint64_t launches;
+    uint64_t tiles;          /* tiles that computed a product */
+    uint64_t wgmma;          /* wgmma instructions issued, counted */
+    uint64_t wgmma_expected; /* what the tiles predict */
+    uint32_t a_checksum;     /* sum over all A registers as the tensor core read them, see kernels/rs_index.h */
+    uint32_t status_word;    /* as segments.h says */
+};
+
+struct executor {
+    const char *name;    /* "gpu", "model", "files" */
+    const char *subject; /* "rs", "rs+F01", ... */
+    enum fidelity fidelity;
+    void *self;
+    /* Take weights for the runs that follow; replaces earlier ones. The executor keeps what it needs. */
+    enum status (*load)(void *self, const struct weights *w, struct error *e);
+    /* One synchronous launch. Every element of out (bf16 [s->rows, N]) holds the pattern `poison` when the subject
+     * starts. *report is filled on success. */
+    enum status (*run)(void *self, const struct bf16 *x, const struct segments *s, struct bf16 poison, struct bf16 *out,
+                       struct run_report *report, struct error *e);
+    void (*release)(void *self); /* frees self */
+};
+
+#endif
