@@ -1,0 +1,272 @@
+/* model: what an H100 would answer, computed here.
+ *
+ * Every address, the decode, the pack order and the output index come from kernels/rs_index.h, the file that the kernel
+ * itself compiles. What the tensor core does with the registers comes from reference/: the fragment maps of A and D,
+ * the 128-byte swizzle of B, and the fused sum. So a fault in rs_index.h shows here as it does on the GPU, and neither
+ * can hide behind the other. */
+#include "oracle/exec/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reference/accumulate.h"
+#include "reference/fragment.h"
+
+enum { A_SLOTS = 8, D_SLOTS = RS_ACCUMULATORS };
+
+struct place {
+    uint8_t i, j;
+};
+
+struct model {
+    struct subject subject;
+    struct packed_weights weights;
+    struct place a[RS_THREADS][A_SLOTS]; /* what the tensor core takes each A slot for */
+    struct place d[RS_THREADS][D_SLOTS]; /* which element of D it leaves in each register */
+};
+
+/* One launch: shared by all tiles. */
+struct launch {
+    const struct model *model;
+    struct rs_shape shape;
+    const struct bf16 *x;
+    struct bf16 *out;
+};
+
+/* The B operand of one token tile as the tensor core reads it, over the whole of K. */
+struct token_tile {
+    struct rs_tile tile;
+    struct accumulate_operand *b; /* [64 tokens][K] */
+    uint8_t *busy;                /* [64 tokens][K/16]: some activation of the step is not zero */
+};
+
+static uint32_t load_word(const uint8_t *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+/* Copy one K tile of x into shared memory as the kernel does, then read it as the matrix descriptor makes wgmma read.
+ */
+static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t k0)
+{
+    static const struct bf16 zero[8];
+    uint8_t smem[RS_SMEM_BYTES];
+    for (uint32_t thread = 0; thread < RS_THREADS; thread++)
+        for (uint32_t c = 0; c < RS_CHUNKS; c++) {
+            uint32_t token, k;
+            rs_x_chunk(thread, c, &token, &k);
+            bool inside = token < t->tile.rows && k0 + k < l->shape.K;
+            memcpy(smem + rs_smem_offset(token, k),
+                   inside ? l->x + rs_x_offset(&l->shape, t->tile.row + token, k0 + k) : zero, RS_CHUNK_BYTES);
+        }
+    for (uint32_t k = 0; k < RS_TILE_K && k0 + k < l->shape.K; k += RS_STEP_K) {
+        uint32_t start = rs_smem_step(k), base = start & ~1023u, column = (start & 127u) / 2;
+        for (uint32_t token = 0; token < RS_TILE_TOKENS; token++) {
+            struct bf16 step[RS_STEP_K];
+            uint16_t any = 0;
+            for (uint32_t j = 0; j < RS_STEP_K; j++) {
+                memcpy(&step[j], smem + base + fragment_smem_sw128(token, column + j), sizeof step[j]);
+                any |= step[j].bits & 0x7fffu;
+            }
+            accumulate_prepare(step, RS_STEP_K, t->b + (size_t)token * l->shape.K + k0 + k);
+            t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + (k0 + k) / RS_STEP_K] = any != 0;
+        }
+    }
+}
+
+/* The A operand of one feature tile, as the tensor core takes the registers that the kernel's decode leaves: a [64][K].
+ * Returns the checksum of the registers. */
+static uint32_t model_decode_a(const struct launch *l, uint32_t expert, uint32_t feature0, struct bf16 *a)
+{
+    const struct model *m = l->model;
+    uint32_t checksum = 0, K = l->shape.K;
+    for (uint32_t k = 0; k < K; k += RS_WORD_K) {
+        for (uint32_t thread = 0; thread < RS_THREADS; thread++) {
+            uint32_t feature = feature0 + rs_feature(thread), word[RS_STEPS] = {0}, scales = 0;
+            if (feature < l->shape.N) {
+                size_t byte = rs_value_byte(feature, k, thread, K, &m->subject.fault);
+                const uint8_t *row = m->weights.values + rs_value_row(&l->shape, expert, feature);
+                for (uint32_t step = 0; rs_value_in_row(byte, K, &m->subject.fault) && step < RS_STEPS; step++)
+                    word[step] = load_word(row + byte + 4 * step);
+                scales = load_word(m->weights.scales + rs_scale_offset(&l->shape, expert, feature, k,
+                                                                       k / RS_TILE_K * RS_TILE_K, &m->subject.fault));
+            }
+            for (uint32_t step = 0; step < RS_STEPS; step++) {
+                uint32_t registers[4];
+                rs_decode(word[step], scales, step, &m->subject.fault, registers);
+                checksum += rs_checksum(registers, k + step * RS_STEP_K, thread);
+                for (uint32_t slot = 0; slot < A_SLOTS; slot++) {
+                    struct place p = m->a[thread][slot];
+                    a[(size_t)p.i * K + k + step * RS_STEP_K + p.j].bits =
+                        (uint16_t)(registers[slot / 2] >> (16 * (slot % 2)));
+                }
+            }
+        }
+    }
+    return checksum;
+}
+
+/* D of one tile: d [64 features][64 tokens], zero where no token is. A step in which every activation is zero leaves
+ * the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
+static void model_multiply(const struct launch *l, const struct token_tile *t, const struct accumulate_operand *a,
+                           float *d)
+{
+    uint32_t K = l->shape.K, steps = K / RS_STEP_K;
+    for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
+        uint8_t special[65536 / RS_STEP_K];
+        for (uint32_t step = 0; step < steps; step++) {
+            special[step] = 0;
+            for (uint32_t j = 0; j < RS_STEP_K; j++)
+                special[step] |= a[(size_t)m * K + step * RS_STEP_K + j].exponent == ACCUMULATE_SPECIAL;
+        }
+        for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
+            float sum = 0.0f;
+            const uint8_t *busy = t->busy + (size_t)n * steps;
+            for (uint32_t step = 0; n < t->tile.rows && step < steps; step++)
+                if (busy[step] || special[step])
+                    sum = accumulate_step(&accumulate_hopper_bf16, a + (size_t)m * K + step * RS_STEP_K,
+                                          t->b + (size_t)n * K + step * RS_STEP_K, sum);
+            d[m * RS_TILE_TOKENS + n] = sum;
+        }
+    }
+}
+
+/* The epilogue of the kernel: each thread writes what its registers hold, where rs_index.h says. */
+static void model_write_out(const struct launch *l, const struct rs_tile *tile, uint32_t feature0, const float *d)
+{
+    for (uint32_t thread = 0; thread < RS_THREADS; thread++)
+        for (uint32_t i = 0; i < RS_ACCUMULATORS; i++) {
+            uint32_t token = rs_acc_token(thread, i), feature = feature0 + rs_acc_feature(thread, i);
+            struct place p = l->model->d[thread][i];
+            if (token < tile->rows && feature < l->shape.N)
+                l->out[rs_out_offset(&l->shape, tile->row + token, feature)] = rs_round(d[p.i * RS_TILE_TOKENS + p.j]);
+        }
+}
+
+static void model_write_zeros(const struct launch *l, const struct rs_tile *tile)
+{
+    for (uint32_t row = 0; row < tile->rows; row++)
+        memset(l->out + rs_out_offset(&l->shape, tile->row + row, 0), 0, l->shape.N * sizeof *l->out);
+}
+
+/* All feature tiles of one token tile. */
+static enum status model_token_tile(const struct launch *l, struct token_tile *t, struct run_report *r, struct error *e)
+{
+    uint32_t K = l->shape.K, tiles = (l->shape.N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES, checksum = 0;
+    bool failed = false;
+    for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
+        model_stage_x(l, t, k0);
+#pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed)
+    for (uint32_t tile = 0; tile < tiles; tile++) {
+        struct bf16 *a = malloc((size_t)RS_TILE_FEATURES * K * sizeof *a);
+        struct accumulate_operand *operands = malloc((size_t)RS_TILE_FEATURES * K * sizeof *operands);
+        float *d = malloc(RS_TILE_FEATURES * RS_TILE_TOKENS * sizeof *d);
+        if (a && operands && d) {
+            checksum += model_decode_a(l, (uint32_t)t->tile.expert, tile * RS_TILE_FEATURES, a);
+            accumulate_prepare(a, (size_t)RS_TILE_FEATURES * K, operands);
+            model_multiply(l, t, operands, d);
+            model_write_out(l, &t->tile, tile * RS_TILE_FEATURES, d);
+        } else {
+            failed = true;
+        }
+        free(a);
+        free(operands);
+        free(d);
+    }
+    r->tiles += tiles;
+    r->wgmma += (uint64_t)tiles * (K / RS_STEP_K);
+    r->a_checksum += checksum;
+    return failed ? error_set(e, STATUS_NO_MEMORY, "no memory for a tile of K = %u", K) : STATUS_OK;
+}
+
+static enum status model_run(void *self, const struct bf16 *x, const struct segments *s, struct bf16 poison,
+                             struct bf16 *out, struct run_report *report, struct error *e)
+{
+    const struct model *m = self;
+    struct launch l = {
+        m,
+        {(uint32_t)s->rows, (uint32_t)m->weights.N, (uint32_t)m->weights.K, (uint32_t)s->experts, (uint32_t)s->active},
+        x,
+        out};
+    if (!m->weights.values)
+        return error_set(e, STATUS_BAD_ARGUMENT, "run before load");
+    if (s->experts != m->weights.experts || l.shape.K > 65536)
+        return error_set(e, STATUS_BAD_ARGUMENT, "%zu experts asked of weights with %zu; K = %u (at most 65536)",
+                         s->experts, m->weights.experts, l.shape.K);
+    struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l.shape.K * sizeof *t.b),
+                           .busy = malloc((size_t)RS_TILE_TOKENS * l.shape.K / RS_STEP_K)};
+    enum status status = STATUS_OK;
+    if (!t.b || !t.busy) {
+        status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l.shape.K);
+        goto done;
+    }
+    for (size_t i = 0; i < s->rows * m->weights.N; i++)
+        out[i] = poison;
+    struct run_report r = machine_report(&m->subject, &l.shape, s->starts, s->ids);
+    int order_bad;
+    r.status_word = rs_status(&l.shape, s->starts, s->ids, &order_bad);
+    for (uint32_t index = 0; status == STATUS_OK && index < rs_max_tiles(&l.shape); index++) {
+        if (!rs_find_tile(&l.shape, s->starts, s->ids, order_bad, index, &t.tile))
+            break;
+        if (t.tile.expert < 0)
+            model_write_zeros(&l, &t.tile);
+        else
+            status = model_token_tile(&l, &t, &r, e);
+    }
+    if (status == STATUS_OK)
+        *report = r;
+done:
+    free(t.b);
+    free(t.busy);
+    return status;
+}
+
+static enum status model_load(void *self, const struct weights *w, struct error *e)
+{
+    struct model *m = self;
+    struct packed_weights p;
+    enum status s = packed_weights_make(w, &p, e);
+    if (s != STATUS_OK)
+        return s;
+    packed_weights_free(&m->weights);
+    m->weights = p;
+    return STATUS_OK;
+}
+
+static void model_release(void *self)
+{
+    struct model *m = self;
+    packed_weights_free(&m->weights);
+    free(m);
+}
+
+static void model_places(const struct layout *map, struct place *out)
+{
+    uint32_t slots = map->domain.extent[1] * map->domain.extent[2];
+    for (uint32_t code = 0; code < RS_THREADS * slots; code++) {
+        struct point slot = box_point(&map->domain, code), element = layout_apply(map, &slot);
+        out[code] = (struct place){(uint8_t)element.at[0], (uint8_t)element.at[1]};
+    }
+}
+
+enum status model_subject(const struct subject *subject, struct executor *out, struct error *e)
+{
+    struct wgmma_op op;
+    struct layout a, d;
+    enum status s = wgmma_parse("wgmma.m64n64k16.f32.bf16.bf16.rs", &op, e);
+    if (s == STATUS_OK)
+        s = fragment_map(&op, FRAGMENT_A, &a, e);
+    if (s == STATUS_OK)
+        s = fragment_map(&op, FRAGMENT_D, &d, e);
+    if (s != STATUS_OK)
+        return s;
+    struct model *m = calloc(1, sizeof *m);
+    if (!m)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for the model");
+    m->subject = *subject;
+    model_places(&a, &m->a[0][0]);
+    model_places(&d, &m->d[0][0]);
+    *out =
+        (struct executor){"model", m->subject.name, FIDELITY_BIT_EXACT_MODEL, m, model_load, model_run, model_release};
+    return STATUS_OK;
+}
