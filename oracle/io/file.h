@@ -9,8 +9,9 @@
  * STATUS_NO_MEMORY; with the path. */
 enum status file_read(const char *path, size_t limit, uint8_t **data, size_t *size, struct error *e);
 
-/* Write aside (in the same folder), flush, fsync, then rename over `path`. On failure the old file, if any, is
- * untouched and nothing half-written stays. errors: STATUS_IO with the path. */
+/* Write aside (in the same folder), flush, fsync, then rename over `path` (through symbolic links). On failure the old
+ * file, if any, is untouched and nothing half-written stays. A device or pipe is written in place.
+ * errors: STATUS_IO with the path. */
 enum status file_write(const char *path, const void *data, size_t size, struct error *e);
 
 /* mkdir -p. */

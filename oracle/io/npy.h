@@ -24,7 +24,8 @@ enum status npy_read(const char *path, struct npy *out, struct error *e);
 /* The same from memory (the fuzzer's door). `path` is for messages. */
 enum status npy_parse(const char *path, const uint8_t *bytes, size_t size, struct npy *out, struct error *e);
 void npy_free(struct npy *a);
-/* errors: STATUS_IO, STATUS_NO_MEMORY. Uses file_write. */
+/* Version 1.0. errors: STATUS_IO, STATUS_NO_MEMORY, STATUS_BAD_ARGUMENT (a rank above NPY_RANK, a size that overflows).
+ * Uses file_write. */
 enum status npy_write(const char *path, enum npy_type type, int rank, const size_t *shape, const void *data,
                       struct error *e);
 /* Does the array have this type and rank (and, where shape[i] != 0, these extents)? errors: STATUS_BAD_INPUT that says

@@ -24,9 +24,14 @@ struct safetensors {
     struct safetensors_tensor *tensor; /* sorted by offset */
 };
 
-/* errors: STATUS_IO; STATUS_BAD_INPUT with path, tensor and byte offset: truncated file, header length beyond the file,
- * JSON (line and column folded into the offset), unknown dtype, wrong shapes, offsets that decrease, overlap, leave
- * holes or leave the file, byte count that disagrees with shape and dtype, duplicate names, trailing bytes. */
+/* Bits of one element of this dtype; 0 for a name that is not a dtype of the format. */
+unsigned safetensors_dtype_bits(const char *dtype);
+
+/* errors: STATUS_IO; STATUS_NO_MEMORY; STATUS_BAD_INPUT with path, tensor and byte offset: truncated file, header
+ * length beyond the file or above the format's limit of 100,000,000, JSON (with line and column of the header in the
+ * text), unknown dtype, wrong shapes, offsets that decrease, overlap, leave holes or leave the file, byte count that
+ * disagrees with shape and dtype, duplicate names, names with control characters, trailing bytes. The offset is where
+ * the header names the tensor, where its data begins, or where the file ends too early. */
 enum status safetensors_read(const char *path, struct safetensors *out, struct error *e);
 enum status safetensors_parse(const char *path, uint8_t *bytes, size_t size, struct safetensors *out,
                               struct error *e); /* takes ownership of bytes on success only */
@@ -41,7 +46,9 @@ struct safetensors_entry {
     size_t shape[SAFETENSORS_RANK];
     const void *data;
 };
-/* metadata: NULL-terminated key, value, key, value, ...; may be NULL. Deterministic bytes. Uses file_write. */
+/* metadata: NULL-terminated key, value, key, value, ...; may be NULL. Deterministic bytes: header and data in the order
+ * given, the data from a multiple of 8 on. Uses file_write. errors: STATUS_IO, STATUS_NO_MEMORY, STATUS_BAD_ARGUMENT
+ * with path and tensor: unknown dtype, rank, a shape that is not whole bytes, a name twice, reserved or not UTF-8. */
 enum status safetensors_write(const char *path, const struct safetensors_entry *entry, size_t count,
                               const char *const *metadata, struct error *e);
 
