@@ -6,7 +6,7 @@
 #include "oracle/exec/subject.h"
 #include "probes/executor.h"
 
-enum { MACHINE_TEXT = 128 };
+enum { MACHINE_TEXT = 256 };
 
 struct machine {
     const char *name; /* "gpu", "model" */

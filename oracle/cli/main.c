@@ -1,0 +1,51 @@
+/* main: a table of commands. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "oracle/cli/command.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
+} commands[] = {
+    {"list", command_list, "operations, operands, subjects, probes, faults, devices"},
+    {"map", command_map, "the fragment map of an operand, queried in both directions"},
+    {"capture", command_capture, "measure the map, or tiles of arithmetic, and write what was measured"},
+    {"decode", command_decode, "the decode contract, exhaustive or over real weights"},
+    {"pack", command_pack, "checkpoint tensors to the layout of the kernel"},
+    {"unpack", command_unpack, "and back"},
+    {"probe", command_probe, "ask a subject with inputs whose outputs name their source"},
+    {"emit", command_emit, "write the inputs of a probe to files, for a kernel in any language"},
+    {"score", command_score, "score the outputs that such a kernel left"},
+    {"check", command_check, "everything, in trust order; one table, one exit status"},
+};
+
+static void usage(FILE *to)
+{
+    fprintf(to, "Usage: fragoracle COMMAND [options]\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].does);
+    fprintf(to, "\n`fragoracle COMMAND --help` lists the options of a command.\n"
+                "Exit status: 0 conforms, permitted or not-applicable; 1 differs; 2 trouble, or nothing decided.\n");
+}
+
+int main(int argc, char **argv)
+{
+    /* A full disk or a file-size limit is an error of write(2), reported with its path, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
+    argp_err_exit_status = EXIT_TROUBLE;
+    if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "help") == 0)) {
+        usage(stdout);
+        return EXIT_CONFORMS;
+    }
+    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    if (argc >= 2)
+        fprintf(stderr, "fragoracle: unknown command '%s'; `fragoracle --help` lists them\n", argv[1]);
+    else
+        usage(stderr);
+    return EXIT_TROUBLE;
+}

@@ -1,0 +1,146 @@
+/* fragoracle: the public header. What a program can ask, and what it gets back.
+ *
+ * Every question is a struct of options (zero or NULL means the stated default) and a function
+ *     int fo_QUESTION(const struct fo_QUESTION_options *o, struct fo_answer *answer, struct fo_error *error)
+ * which returns 0 and fills *answer, or returns non-zero, fills *error with one line that says what to do, and leaves
+ * *answer untouched. A difference is an answer, never an error. Files named by options are written whole or not at all.
+ * Nothing is printed. Not thread-safe with respect to the current working directory; otherwise calls are independent.
+ *
+ * Words: design of the project, README.md. Shapes: x [P,K], weights [N,K] per expert, out [P,N]; P tokens (rows), N
+ * features (columns), K the reduction. */
+#ifndef FRAGORACLE_H
+#define FRAGORACLE_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum fo_verdict {
+    FO_CONFORMS,
+    FO_PERMITTED,      /* differs only where the specification leaves freedom */
+    FO_NOT_APPLICABLE, /* nothing to compare with */
+    FO_DIFFERS,
+    FO_UNDECIDED /* something it rests on failed */
+};
+const char *fo_verdict_name(enum fo_verdict v); /* "conforms", "permitted", "not-applicable", "differs", "undecided" */
+
+struct fo_error {
+    char line[1024];
+};
+
+struct fo_answer {
+    enum fo_verdict verdict;
+    char *json; /* one JSON object with a member `schema`; owned */
+    char *text; /* the same for people: a table or a few lines; owned */
+};
+void fo_answer_free(struct fo_answer *a); /* safe on a zeroed answer */
+
+/* Write aside, then rename: the whole file or nothing. For callers that keep an answer. */
+int fo_write_file(const char *path, const void *data, uint64_t bytes, struct fo_error *error);
+
+/* Called now and then during long work with a line to show; may be NULL. */
+typedef void fo_progress(void *context, const char *line);
+
+/* Operations, operands, subjects, probes, faults, devices. */
+int fo_list(struct fo_answer *answer, struct fo_error *error);
+
+/* The fragment map, queried in both directions. One of slot and element, or neither for the whole map. */
+struct fo_map_options {
+    const char *op, *operand; /* needed: "wgmma.m64n64k16.f32.bf16.bf16.rs", "A" or "D" */
+    const char *slot;         /* "THREAD.REG.PART" */
+    const char *element;      /* "I,J" */
+    const char *format;       /* "table" (default), "csv", "markdown", "cute", "linear" */
+    const char *png;          /* write the picture here */
+    const char *against; /* .npy u2 or u4 dump [threads][registers] of element codes i*columns+j: names wrong slots */
+};
+int fo_map(const struct fo_map_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* Measure the map of A of m64n64k16 and write a contract. */
+struct fo_capture_options {
+    const char *op, *operand; /* needed */
+    const char *method;       /* "loader", "onehot", "all" (default); "arithmetic": tiles of every regime, for replay */
+    const char *on;           /* "auto" (default), "gpu", "model" */
+    const char *out;          /* file to write (folder for arithmetic); NULL writes nothing */
+    uint64_t seed;            /* of arithmetic */
+};
+int fo_capture(const struct fo_capture_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* The decode contract: exhaustive, or over every word of one expert of a tensor. */
+struct fo_decode_options {
+    const char *on;
+    const char *weights, *tensor; /* a .safetensors file and a STEM; NULL for exhaustive */
+    uint64_t expert;
+    uint64_t seed; /* of the random backgrounds */
+};
+int fo_decode(const struct fo_decode_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* Checkpoint tensors to the kernel's layout: values.npy u8 [E,Mp/4,4Kb], scales.npy u8 [E,Np/32,32Kp], layout.json. */
+struct fo_pack_options {
+    const char *weights, *tensor, *out; /* needed; out is a folder */
+    uint64_t pad_m, pad_k;              /* 16 rows, 32 bytes */
+    int num_warps;                      /* 4 or 8; default 4 */
+};
+int fo_pack(const struct fo_pack_options *o, struct fo_answer *answer, struct fo_error *error);
+struct fo_unpack_options {
+    const char *in, *out; /* needed: a folder as fo_pack wrote it, a .safetensors file */
+};
+int fo_unpack(const struct fo_unpack_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* Where weights come from. kind: "sample" (default: the committed sample of real weights, cropped to N and K; shapes
+ * beyond it fall back to random, and the answer says so), "random", "adversarial", or a .safetensors file with tensor.
+ */
+struct fo_weights_options {
+    const char *kind, *tensor;
+    uint64_t expert; /* for a file: first expert to use */
+    uint64_t seed;
+};
+
+/* Ask a subject with inputs whose outputs name their source. */
+struct fo_probe_options {
+    const char *kind;    /* "identity" */
+    const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]" */
+    uint64_t P, N, K;    /* 0,0,0 for the default shape */
+    struct fo_weights_options weights;
+    int historical; /* the seed's case: one expert, one pass, x[p][p] = 1 */
+    int64_t pass;   /* only this pass; -1 for all */
+    const char *on;
+    const char *out; /* folder for scores.json and the maps; NULL writes nothing */
+    fo_progress *progress;
+    void *context;
+};
+int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* The same through files, for a kernel in any language. emit writes the inputs of every pass to a folder, score reads
+ * the outputs that the kernel left there. */
+struct fo_emit_options {
+    uint64_t P, N, K;
+    struct fo_weights_options weights;
+    int historical;
+    const char *out; /* needed: folder */
+};
+int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo_error *error);
+struct fo_score_options {
+    const char *in;  /* needed: the folder of emit, with outputs */
+    const char *out; /* folder for scores.json and the maps; NULL writes nothing */
+};
+int fo_score(const struct fo_score_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* Everything, in trust order. */
+struct fo_check_options {
+    const char *subject; /* "rs" */
+    const char *on;
+    const char *out;   /* folder for results; NULL writes nothing */
+    const char *junit; /* file */
+    uint64_t outputs;  /* arithmetic outputs to compare with hardware, where there is a GPU; default 1,000,000 */
+    uint64_t seed;
+    fo_progress *progress;
+    void *context;
+};
+int fo_check(const struct fo_check_options *o, struct fo_answer *answer, struct fo_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

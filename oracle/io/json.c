@@ -1,0 +1,73 @@
+#include "oracle/io/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle/io/file.h"
+
+enum { JSON_FILE_LIMIT = 64 << 20 };
+
+enum status json_read(const char *path, const char *schema, json_t **out, struct error *e)
+{
+    uint8_t *bytes;
+    size_t size;
+    enum status s = file_read(path, JSON_FILE_LIMIT, &bytes, &size, e);
+    if (s != STATUS_OK)
+        return s;
+    json_error_t at;
+    json_t *document = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &at);
+    free(bytes);
+    if (!document) {
+        s = error_set(e, STATUS_BAD_INPUT, "not JSON: %s", at.text);
+        error_at_path(e, path);
+        if (e)
+            e->line = at.line, e->column = at.column;
+        return s;
+    }
+    const char *found = json_string_value(json_object_get(document, "schema"));
+    if (schema && (!found || strcmp(found, schema) != 0)) {
+        s = error_set(e, STATUS_BAD_INPUT, "schema is '%s', not '%s'", found ? found : "absent", schema);
+        json_decref(document);
+        return error_at_path(e, path), s;
+    }
+    *out = document;
+    return STATUS_OK;
+}
+
+char *json_text(const json_t *document)
+{
+    char *text = json_dumps(document, JSON_INDENT(2));
+    if (!text)
+        return NULL;
+    size_t length = strlen(text);
+    char *ended = realloc(text, length + 2);
+    if (!ended) {
+        free(text);
+        return NULL;
+    }
+    ended[length] = '\n';
+    ended[length + 1] = '\0';
+    return ended;
+}
+
+enum status json_write(const char *path, const json_t *document, struct error *e)
+{
+    char *text = json_text(document);
+    if (!text) {
+        error_set(e, STATUS_NO_MEMORY, "no memory to write a document");
+        return error_at_path(e, path), STATUS_NO_MEMORY;
+    }
+    enum status s = file_write(path, text, strlen(text), e);
+    free(text);
+    return s;
+}
+
+json_t *json_number(double x)
+{
+    if (isnan(x))
+        return json_string("nan");
+    if (isinf(x))
+        return json_string(x < 0 ? "-inf" : "inf");
+    return json_real(x);
+}
