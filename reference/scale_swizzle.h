@@ -3,7 +3,7 @@
  * Input: scales [N, Kb], Kb = K/32. Output: [Np/32, 32*Kp], Np = N padded to 32*warps, Kp = Kb padded to even,
  * padding zero. For 4 warps, scale (n, kb) goes to row n2, position k2:
  *     n2 = (n>>7)*4 + ((n>>4)&3)
- *     k2 = (((((kb>>1)*2 + ((n>>6)&1))*8 + (n&7))*2 + (kb&1))*2 + ((n>>3)&1)
+ *     k2 = ((((kb>>1)*2 + ((n>>6)&1))*8 + (n&7))*2 + (kb&1))*2 + ((n>>3)&1)
  * For 8 warps: n2 = (n>>8)*8 + ((n>>4)&7), and (n>>7)&1 in place of (n>>6)&1.
  * An aligned 32-bit word holds (n,kb) (n+8,kb) (n,kb+1) (n+8,kb+1).
  * source: derived from triton_kernels (Triton 3.6 line); byte-for-byte against its output. */
