@@ -12,6 +12,7 @@
 
 #include "oracle/answer/answer.h"
 #include "oracle/answer/contract.h"
+#include "probes/weights.h"
 #include "reference/fragment.h"
 #include "reference/number.h"
 
