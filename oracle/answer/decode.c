@@ -262,7 +262,7 @@ enum status decode_weights(const struct machine *m, const struct weights *w, str
 {
     struct decode_result result = {0};
     struct packed_weights p;
-    struct rs_shape shape;
+    struct rs_shape shape = {0};
     struct layout map;
     struct batch b;
     enum status s = contract_a(&map, e);
