@@ -18,7 +18,9 @@ enum weights_kind {
     WEIGHTS_ADVERSARIAL, /* neighbouring (n, block) never share a scale; codes cover all 16 in every block; scales
                             100..150 */
     WEIGHTS_SPECIAL /* random, plus blocks with scale 255, 254, 253 and 0 at places that differ from row to row, most
-                       rows left finite */
+                       rows left finite. Against activations of +1 and -1 every row's sum is the same in whatever order
+                       it is taken: NaN or Inf for certain, or exact in binary32 (K <= 10922), so that any kernel that
+                       accumulates in f32 must agree bit for bit */
 };
 
 /* Owns its arrays. */

@@ -33,11 +33,13 @@ struct accumulate_operand {
     int16_t significand; /* signed, 7 fraction bits; 0 for zero */
     int16_t exponent;    /* unbiased; ACCUMULATE_SPECIAL for Inf (significand +-1) and NaN (significand 0) */
 };
-enum { ACCUMULATE_SPECIAL = 4096 };
+/* The exponent of zero is so low that no product with it wins M, yet not low enough to hide a special partner. */
+enum { ACCUMULATE_SPECIAL = 4096, ACCUMULATE_ZERO = -1024 };
 
 void accumulate_prepare(const struct bf16 *x, size_t n, struct accumulate_operand *out);
 
-/* c + sum of a[i]*b[i] over profile->products terms, one fused step. */
+/* c + sum of a[i]*b[i] over profile->products terms, one fused step.
+ * needs: operands of accumulate_prepare; 16 products, F of 23 to 25, a floor above -252. */
 float accumulate_step(const struct accumulate_profile *p, const struct accumulate_operand *a,
                       const struct accumulate_operand *b, float c);
 

@@ -18,7 +18,7 @@ enum status matmul_dense(const struct bf16 *x, size_t P, const struct bf16 *w, s
                          struct error *e);
 
 /* shape: x [s->rows, w->K] -> out [s->rows, w->N]. Rows of no valid segment are zero. *status_word as segments.h says.
- * errors: STATUS_BAD_ARGUMENT (K % 16, s->experts != w->experts), STATUS_NO_MEMORY. */
+ * errors: STATUS_BAD_ARGUMENT (K % 32, s->experts != w->experts), STATUS_NO_MEMORY. */
 enum status matmul_grouped(const struct bf16 *x, const struct segments *s, const struct weights *w, struct bf16 *out,
                            uint32_t *status_word, struct error *e);
 
