@@ -1,7 +1,7 @@
 /* heatmap: pictures of an output beside what was expected, and of a fragment map.
  *
- * They are for the eye; the numbers of score.h are the measure. Every picture carries its title, axes, a legend with the
- * scale, and a line that says what to look for. The same input gives the same bytes. */
+ * They are for the eye; the numbers of score.h are the measure. Every picture carries its title, axes, a legend with
+ * the scale, and a line that says what to look for. The same input gives the same bytes. */
 #ifndef FO_ORACLE_ANSWER_HEATMAP_H
 #define FO_ORACLE_ANSWER_HEATMAP_H
 
