@@ -2,11 +2,18 @@
  * one row of W^T, exactly.
  *
  * historical   the seed's case: one expert, x[p][p] = 1, one pass. Needs P <= K.
- * full         the default. Passes s = 0 .. ceil(K/P)-1 with x[p][(p + s*P) % K] = 1: every k is asked of every expert
- * segment's first rows, over several K and N tiles. Segments are unsorted, with ids above the number of active
- * segments, one empty and one of a single row, and rows that no segment covers. Two poisons. Then one pass `special`
- * over weights_make(WEIGHTS_SPECIAL) with rows of ones, where scales of 255 and pairs that overflow must give NaN and
- * Inf exactly there. */
+ * full         the default. Passes s = 0 .. ceil(K/T)-1 with x[p][(p + s*T) % K] = 1, where T is the length of the
+ *              longest segment, made odd; then one pass `special` over weights_make(WEIGHTS_SPECIAL) with rows of all 1
+ *              and of all -1 in turn, where scales of 255 and pairs that overflow must give NaN and Inf exactly there.
+ *
+ * What the full probe covers: every k is asked of the expert of the longest segment, which holds more than half of the
+ * rows. A segment of r other rows asks r * ceil(K/T) pairs of a row and a k; a single row asks ceil(K/T) different k,
+ * and because T is odd the first 32 of them stand at 32 different places of a scale block (16 of a k16 step). What it
+ * does not cover: every k of every expert (a segment of one row would need K passes), and experts without a segment.
+ * Passes are fewer than twice ceil(K/P), about.
+ *
+ * Poisons are two NaN with payloads that an epilogue does not write: the contract's only NaN is BF16_NAN, and no finite
+ * value can be taken for one, as 0 or a plausible number could. */
 #ifndef FO_PROBES_IDENTITY_H
 #define FO_PROBES_IDENTITY_H
 
@@ -20,9 +27,17 @@ struct identity_options {
     uint64_t seed;  /* of the special weights */
 };
 
-/* The segments of the full probe, for P rows and E experts; owned arrays. With one expert or P < 8 there is a single
- * segment. Otherwise A = min(5, ...) segments of unequal length, one empty, one of one row, at least one of more than
- * half the rows, ids unsorted and, where E allows, above A; the last row or rows are covered by none. */
+/* The segments for P rows and E experts; owned arrays. The same for the same numbers, always.
+ *
+ * historical: one segment of all rows and expert 0. Otherwise, with one expert or P < 8: one segment of all rows and
+ * expert E-1. Otherwise, with u = max(1, P/32) rows at the end that no segment covers, b = P/2 + 1 and
+ * r = P - u - b - 1:
+ *     r >= 5    A = 5, lengths 1, b, 0, r - 2r/5, 2r/5    experts 2h/4, 4h/4, 0, 3h/4, h/4 with h = E-1
+ *     else      A = 3, lengths 1, b + r, 0                experts 2h/4, 4h/4, 0
+ * (divisions round down): of unequal length, one empty, one of one row, so that the longest starts at an odd row, the
+ * longest with more than half of the rows and the highest expert, which is above A where E allows; ids unsorted, and
+ * repeated where E < A.
+ * errors: STATUS_BAD_ARGUMENT (P or E of 0, or beyond the types of segments.h), STATUS_NO_MEMORY. */
 struct identity_segments {
     struct segments s;
     uint32_t *starts;
@@ -36,7 +51,7 @@ void identity_segments_free(struct identity_segments *s);
 size_t identity_passes(const struct identity_options *o, size_t K);
 /* Is this pass the special one? It uses weights of its own. */
 int identity_pass_is_special(const struct identity_options *o, size_t K, size_t pass);
-/* Activations of one pass. shape: x [P,K]. */
+/* Activations of one pass. shape: x [P,K]. needs: historical only with P <= K. */
 void identity_activations(const struct identity_options *o, size_t K, size_t pass, struct bf16 *x);
 
 struct identity_pass_result {
@@ -50,21 +65,22 @@ struct identity_result {
     struct score total;
     size_t passes;
     struct identity_pass_result *pass; /* [passes], owned */
-    struct run_report report;          /* sums over all launches */
+    struct run_report report;          /* sums over all launches; the first status word that is not 0 */
     /* the worst pass (most differing elements; the first when none differs), for the pictures; owned, [P,N] */
     size_t shown_pass;
     struct bf16 *shown_output, *shown_expected;
 };
 
-/* Ask `subject` every pass, twice with two poisons, and score against matmul_grouped. The executor is left loaded with
- * whatever weights came last.
- * errors: STATUS_BAD_ARGUMENT (historical with P > K, pass out of range), whatever the executor reports,
- * STATUS_NO_MEMORY. */
+/* Ask `subject` every pass, twice with two poisons, and score against matmul_grouped; where the two outputs differ, the
+ * worse one is scored. The executor is left loaded with whatever weights came last.
+ * errors: STATUS_BAD_ARGUMENT (P of 0, historical with P > K, pass out of range, K % 32), whatever the executor
+ * reports, STATUS_NO_MEMORY. */
 enum status identity_run(const struct executor *subject, const struct weights *w, const struct identity_options *o,
                          struct identity_result *out, struct error *e);
 void identity_result_free(struct identity_result *r);
 
-/* conforms: nothing differs, nothing unwritten, counted wgmma as expected, the status word 0. */
+/* conforms: something was compared, nothing differs, nothing unwritten, in each pass counted wgmma as expected, and the
+ * status word 0. */
 int identity_conforms(const struct identity_result *r);
 
 #endif

@@ -11,6 +11,7 @@ struct lines {
     size_t count, length;
     float *output, *expected;              /* [count, length] */
     bool *output_finite, *expected_finite; /* [count]: all of the line is */
+    double *own;                           /* [count], scratch: squared distances of line i to line i */
 };
 
 static void lines_free(struct lines *l)
@@ -19,6 +20,7 @@ static void lines_free(struct lines *l)
     free(l->expected);
     free(l->output_finite);
     free(l->expected_finite);
+    free(l->own);
 }
 
 static void decode(const struct bf16 *in, const struct lines *l, bool by_column, float *out, bool *finite)
@@ -42,7 +44,8 @@ static enum status lines_make(const struct bf16 *output, const struct bf16 *expe
     l->expected = calloc(l->count * l->length, sizeof *l->expected);
     l->output_finite = calloc(l->count, sizeof *l->output_finite);
     l->expected_finite = calloc(l->count, sizeof *l->expected_finite);
-    if (!l->output || !l->expected || !l->output_finite || !l->expected_finite) {
+    l->own = calloc(l->count, sizeof *l->own);
+    if (!l->output || !l->expected || !l->output_finite || !l->expected_finite || !l->own) {
         lines_free(l);
         return error_set(e, STATUS_NO_MEMORY, "no memory to search %zu x %zu elements for nearest lines", P, N);
     }
@@ -154,31 +157,53 @@ static bool unexpected_nan(const struct lines *l, size_t i)
     return false;
 }
 
-static bool is_nearest(const struct lines *l, size_t i)
+/* Is a line of R strictly nearer to line i of O, of those that lie first_step .. end_step-1 lines after it (cyclic)?
+ * own: squared distance to line i of R, not 0. */
+static bool beaten(const struct lines *l, size_t i, double own, size_t first_step, size_t end_step)
 {
     const float *o = l->output + i * l->length, *r = l->expected + i * l->length;
     size_t bytes = l->length * sizeof *o;
-    if (!l->output_finite[i] && unexpected_nan(l, i))
-        return false;
-    double own = distance(l, i, i, INFINITY);
-    if (own == 0)
-        return true;
     /* A difference of two bf16, its square and each of the additions are rounded once; nothing under- or overflows, and
      * no term is negative. So either sum is within `rounding` of its true value, and twice that, with room to spare,
      * covers the comparison. */
     double rounding = (double)(l->length + 8) * 0x1p-53;
     double below = own * (1 - 3 * rounding), above = own * (1 + 3 * rounding);
-    /* Nearest indices first: a kernel that takes the wrong line mostly takes it from close by. */
-    for (size_t step = 1; step < l->count; step++) {
+    for (size_t step = first_step; step < end_step; step++) {
         size_t j = (i + step) % l->count;
         const float *q = l->expected + j * l->length;
         double other = distance(l, i, j, above);
         if (other < below)
-            return false;
+            return true;
         if (other <= above && isfinite(own) && memcmp(q, r, bytes) != 0 && strictly_nearer(o, q, r, l->length))
-            return false;
+            return true;
     }
-    return true;
+    return false;
+}
+
+/* The number of hits, equal lines among them. */
+static size_t search(const struct lines *l, const bool *equal)
+{
+    /* Lines are compared with a few neighbours at a time, all lines before the next few, so that the lines of R in use
+     * stay in the cache; and the closest come first, because a kernel that takes the wrong line mostly takes it from
+     * close by. An own distance of 0 says that the line needs no search: it is a hit, or beaten already. */
+    enum { STEPS = 16 };
+    double *own = l->own;
+    size_t hits = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        bool lost = !equal[i] && !l->output_finite[i] && unexpected_nan(l, i);
+        own[i] = equal[i] || lost ? 0 : distance(l, i, i, INFINITY);
+        hits += !lost;
+    }
+    for (size_t step = 1; step < l->count; step += STEPS) {
+        size_t end = l->count - step < STEPS ? l->count : step + STEPS;
+        for (size_t i = 0; i < l->count; i++) {
+            if (own[i] > 0 && beaten(l, i, own[i], step, end)) {
+                own[i] = 0;
+                hits--;
+            }
+        }
+    }
+    return hits;
 }
 
 enum status nearest_count(const struct bf16 *output, const struct bf16 *expected, size_t P, size_t N, bool by_column,
@@ -192,8 +217,7 @@ enum status nearest_count(const struct bf16 *output, const struct bf16 *expected
         enum status s = lines_make(output, expected, P, N, by_column, &l, e);
         if (s != STATUS_OK)
             return s;
-        for (size_t i = 0; i < count; i++)
-            hits += !equal[i] && is_nearest(&l, i);
+        hits = search(&l, equal);
         lines_free(&l);
     }
     *h = (struct hits){hits, count};

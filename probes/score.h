@@ -2,9 +2,10 @@
  *
  * O is the output, R the expectation as the accumulation rule gives it, both bf16 [P,N].
  * - max_abs, mean_abs, rel_fro = |O-R|_F / |R|_F. Equal infinities, and NaN against NaN, are error 0; a NaN or an Inf
- *   against a finite value is infinite; rel_fro is 0 when O = R = 0.
+ *   against a finite value is infinite; rel_fro is 0 when O = R = 0. |R| is taken over the finite elements of R.
  * - row_identity: row p is a hit when no row of R is strictly nearer to O[p] (Euclidean) than R[p]; rows equal bit for
  *   bit are hits without a search; a row with an unexpected NaN is no hit. col_identity: the same for columns.
+ *   Where two distances are too near each other for binary64, they are compared in exact integers.
  *   These are the historical scores. They are not monotone in correctness: real weights give 32 of 32 rows to two wrong
  * orders.
  * - row_exact, col_exact: equal bit for bit (NaN equals NaN).
@@ -27,7 +28,9 @@ struct score {
     uint64_t compared;     /* elements */
     /* sums from which the means of several passes are made */
     double sum_abs, sum_sq_error, sum_sq_expected;
-    uint64_t first_differing; /* linear index of the first, UINT64_MAX if none */
+    /* linear index of the first, UINT64_MAX if none; in a total, that of the first pass that has one, within the pass
+     */
+    uint64_t first_differing;
 };
 
 /* shape: output, expected [P,N]. errors: STATUS_NO_MEMORY, STATUS_BAD_ARGUMENT for P or N of 0. */

@@ -13,6 +13,11 @@
  * Every operation takes all three. Two affine maps are compared by proof: every bit 2^b below an extent is itself a
  * point of the box, so two restrictions agree everywhere exactly when offset and all such images agree. Everything else
  * is compared exhaustively, and the result says which it was.
+ *
+ * A malformed layout (rank, names, extents, modes, codes) is STATUS_BAD_INPUT for layout_check and STATUS_BAD_ARGUMENT
+ * for every other operation that returns a status; so is a point that leaves the codomain, except to layout_compare,
+ * which only compares. What needs memory may fail with STATUS_NO_MEMORY.
+ *
  * The idea is that of linear layouts (F2 matrices) and of CuTe's strided layouts, put side by side. */
 #ifndef FO_REFERENCE_LAYOUT_H
 #define FO_REFERENCE_LAYOUT_H
@@ -22,6 +27,7 @@
 #include "reference/status.h"
 
 enum { LAYOUT_DIMS = 4, LAYOUT_BITS = 16, LAYOUT_MODES = 16 };
+enum { LAYOUT_POINTS = 1 << 30 }; /* in one box, at most */
 
 struct box {
     int rank;
