@@ -96,6 +96,9 @@ void identity_activations(const struct identity_options *o, size_t K, size_t pas
     }
 }
 
+/* Passes are expected several at a time, so that the weights are decoded once for all of them. */
+enum { BATCH_ROWS = 512 };
+
 /* A run in progress. */
 struct session {
     const struct executor *subject;
@@ -103,8 +106,12 @@ struct session {
     const struct weights *w;    /* those of the pass */
     struct weights_set special; /* made when their pass comes */
     struct identity_segments segments;
-    struct bf16 *x;                         /* [P,K] */
-    struct bf16 *expected, *first, *second; /* [P,N]: the expectation and what the two launches gave */
+    size_t batch;                /* passes in one */
+    struct bf16 *x;              /* [batch,P,K] */
+    struct bf16 *expected;       /* [batch,P,N] */
+    uint32_t *starts;            /* [batch*(A+1) + 1], the segments of a batch */
+    int32_t *ids;                /* [batch*(A+1)] */
+    struct bf16 *first, *second; /* [P,N]: what the two launches gave */
     struct identity_result result;
     uint64_t most_differing; /* of any pass */
 };
@@ -119,7 +126,8 @@ static enum status check_options(const struct weights *w, const struct identity_
     size_t passes = identity_passes(o, w->K);
     if (o->pass < -1 || (o->pass >= 0 && (uint64_t)o->pass >= passes))
         return error_set(e, STATUS_BAD_ARGUMENT, "pass %lld is not one of 0 to %zu", (long long)o->pass, passes - 1);
-    if (o->P > SIZE_MAX / sizeof(struct bf16) / w->K || o->P > SIZE_MAX / sizeof(struct bf16) / w->N)
+    size_t rows = o->P < BATCH_ROWS ? BATCH_ROWS : o->P;
+    if (rows > SIZE_MAX / sizeof(struct bf16) / w->K || rows > SIZE_MAX / sizeof(struct bf16) / w->N)
         return error_set(e, STATUS_BAD_ARGUMENT, "P = %zu is more than memory can hold", o->P);
     return STATUS_OK;
 }
@@ -130,14 +138,20 @@ static enum status session_begin(struct session *s, const struct weights *w, str
     struct identity_result *r = &s->result;
     r->passes = s->o->pass < 0 ? identity_passes(s->o, w->K) : 1;
     r->total.first_differing = UINT64_MAX;
-    s->x = calloc(P * w->K, sizeof *s->x);
-    s->expected = calloc(P * w->N, sizeof *s->expected);
+    s->batch = P < BATCH_ROWS ? BATCH_ROWS / P : 1;
+    if (s->batch > r->passes)
+        s->batch = r->passes;
+    s->x = calloc(s->batch * P * w->K, sizeof *s->x);
+    s->expected = calloc(s->batch * P * w->N, sizeof *s->expected);
+    s->starts = calloc(s->batch * (MOST_SEGMENTS + 1) + 1, sizeof *s->starts);
+    s->ids = calloc(s->batch * (MOST_SEGMENTS + 1), sizeof *s->ids);
     s->first = calloc(P * w->N, sizeof *s->first);
     s->second = calloc(P * w->N, sizeof *s->second);
     r->shown_output = calloc(P * w->N, sizeof *r->shown_output);
     r->shown_expected = calloc(P * w->N, sizeof *r->shown_expected);
     r->pass = calloc(r->passes, sizeof *r->pass);
-    if (!s->x || !s->expected || !s->first || !s->second || !r->shown_output || !r->shown_expected || !r->pass)
+    if (!s->x || !s->expected || !s->starts || !s->ids || !s->first || !s->second || !r->shown_output ||
+        !r->shown_expected || !r->pass)
         return error_set(e, STATUS_NO_MEMORY, "no memory for an identity of P = %zu, N = %zu, K = %zu", P, w->N, w->K);
     return identity_segments_make(P, w->experts, s->o->historical, &s->segments, e);
 }
@@ -148,6 +162,8 @@ static void session_end(struct session *s)
     identity_segments_free(&s->segments);
     free(s->x);
     free(s->expected);
+    free(s->starts);
+    free(s->ids);
     free(s->first);
     free(s->second);
     identity_result_free(&s->result);
@@ -168,29 +184,48 @@ static void add_report(struct run_report *total, const struct run_report *r)
         total->status_word = r->status_word;
 }
 
-static enum status launch(struct session *s, struct bf16 poison, struct bf16 *out, struct run_report *total,
-                          struct error *e)
+/* Expect `count` passes from `first` on, in one product of all their rows. In it, the rows that no segment covers are
+ * given to expert -1, whose rows the contract makes zero. */
+static enum status expect(struct session *s, size_t first, size_t count, struct error *e)
+{
+    const struct segments *one = &s->segments.s;
+    size_t P = one->rows, segments = one->active + 1;
+    uint32_t status_word; /* says that -1 is no expert */
+    for (size_t i = 0; i < count; i++) {
+        identity_activations(s->o, s->w->K, first + i, s->x + i * P * s->w->K);
+        for (size_t a = 0; a < segments; a++) {
+            s->starts[i * segments + a] = (uint32_t)(i * P) + one->starts[a];
+            s->ids[i * segments + a] = a < one->active ? one->ids[a] : -1;
+        }
+    }
+    s->starts[count * segments] = (uint32_t)(count * P);
+    struct segments all = {count * P, one->experts, count * segments, s->starts, s->ids};
+    return matmul_grouped(s->x, &all, s->w, s->expected, &status_word, e);
+}
+
+static enum status launch(const struct session *s, const struct bf16 *x, struct bf16 poison, struct bf16 *out,
+                          struct run_report *total, struct error *e)
 {
     struct run_report report = {0};
     for (size_t i = 0; i < s->o->P * s->w->N; i++)
         out[i] = poison;
-    enum status status = s->subject->run(s->subject->self, s->x, &s->segments.s, poison, out, &report, e);
+    enum status status = s->subject->run(s->subject->self, x, &s->segments.s, poison, out, &report, e);
     if (status == STATUS_OK)
         add_report(total, &report);
     return status;
 }
 
 /* Score both outputs, keep the worse; *output is the one that was kept. Mostly they are the same. */
-static enum status score_worse(const struct session *s, struct score *score, const struct bf16 **output,
-                               struct error *e)
+static enum status score_worse(const struct session *s, const struct bf16 *expected, struct score *score,
+                               const struct bf16 **output, struct error *e)
 {
     size_t P = s->o->P, N = s->w->N;
     struct score other;
-    enum status status = score_make(s->first, s->expected, P, N, score, e);
+    enum status status = score_make(s->first, expected, P, N, score, e);
     *output = s->first;
     if (status != STATUS_OK || memcmp(s->first, s->second, P * N * sizeof *s->first) == 0)
         return status;
-    status = score_make(s->second, s->expected, P, N, &other, e);
+    status = score_make(s->second, expected, P, N, &other, e);
     if (status == STATUS_OK && other.differing > score->differing) {
         *score = other;
         *output = s->second;
@@ -198,21 +233,18 @@ static enum status score_worse(const struct session *s, struct score *score, con
     return status;
 }
 
-static enum status run_pass(struct session *s, size_t pass, struct identity_pass_result *r, struct error *e)
+static enum status run_pass(struct session *s, size_t pass, const struct bf16 *x, const struct bf16 *expected,
+                            struct identity_pass_result *r, struct error *e)
 {
     size_t elements = s->o->P * s->w->N;
-    uint32_t status_word; /* the segments are valid: 0 */
     const struct bf16 *output;
     r->pass = pass;
     r->special = identity_pass_is_special(s->o, s->w->K, pass);
-    identity_activations(s->o, s->w->K, pass, s->x);
-    enum status status = matmul_grouped(s->x, &s->segments.s, s->w, s->expected, &status_word, e);
+    enum status status = launch(s, x, poison_a, s->first, &r->report, e);
     if (status == STATUS_OK)
-        status = launch(s, poison_a, s->first, &r->report, e);
+        status = launch(s, x, poison_b, s->second, &r->report, e);
     if (status == STATUS_OK)
-        status = launch(s, poison_b, s->second, &r->report, e);
-    if (status == STATUS_OK)
-        status = score_worse(s, &r->score, &output, e);
+        status = score_worse(s, expected, &r->score, &output, e);
     if (status != STATUS_OK)
         return status;
     score_unwritten(s->first, poison_a, s->second, poison_b, elements, &r->score);
@@ -222,11 +254,22 @@ static enum status run_pass(struct session *s, size_t pass, struct identity_pass
         all->shown_pass = pass;
         s->most_differing = r->score.differing;
         memcpy(all->shown_output, output, elements * sizeof *output);
-        memcpy(all->shown_expected, s->expected, elements * sizeof *s->expected);
+        memcpy(all->shown_expected, expected, elements * sizeof *expected);
     }
     score_add(&all->total, &r->score);
     add_report(&all->report, &r->report);
     return STATUS_OK;
+}
+
+/* Passes first .. first+count-1, which share their weights; r is the result of the first. */
+static enum status run_batch(struct session *s, size_t first, size_t count, struct identity_pass_result *r,
+                             struct error *e)
+{
+    size_t P = s->o->P;
+    enum status status = expect(s, first, count, e);
+    for (size_t i = 0; status == STATUS_OK && i < count; i++)
+        status = run_pass(s, first + i, s->x + i * P * s->w->K, s->expected + i * P * s->w->N, &r[i], e);
+    return status;
 }
 
 static enum status load(struct session *s, const struct weights *w, struct error *e)
@@ -243,18 +286,19 @@ enum status identity_run(const struct executor *subject, const struct weights *w
     if (status != STATUS_OK)
         return status;
     status = session_begin(&s, w, e);
-    size_t first = o->pass < 0 ? 0 : (size_t)o->pass;
-    for (size_t i = 0; status == STATUS_OK && i < s.result.passes; i++) {
-        if (identity_pass_is_special(o, w->K, first + i)) {
-            status = weights_make(WEIGHTS_SPECIAL, w->experts, w->N, w->K, o->seed, &s.special, e);
-            if (status == STATUS_OK)
-                status = load(&s, &s.special.w, e);
-        } else if (i == 0) {
-            status = load(&s, w, e);
-        }
-        if (status == STATUS_OK)
-            status = run_pass(&s, first + i, &s.result.pass[i], e);
-    }
+    size_t first = o->pass < 0 ? 0 : (size_t)o->pass, passes = s.result.passes;
+    bool special = identity_pass_is_special(o, w->K, first + passes - 1); /* it is the last */
+    size_t plain = passes - special;
+    if (status == STATUS_OK && plain > 0)
+        status = load(&s, w, e);
+    for (size_t i = 0; status == STATUS_OK && i < plain; i += s.batch)
+        status = run_batch(&s, first + i, plain - i < s.batch ? plain - i : s.batch, &s.result.pass[i], e);
+    if (status == STATUS_OK && special)
+        status = weights_make(WEIGHTS_SPECIAL, w->experts, w->N, w->K, o->seed, &s.special, e);
+    if (status == STATUS_OK && special)
+        status = load(&s, &s.special.w, e);
+    if (status == STATUS_OK && special)
+        status = run_batch(&s, first + plain, 1, &s.result.pass[plain], e);
     if (status == STATUS_OK) {
         *out = s.result;
         s.result = (struct identity_result){0};

@@ -93,9 +93,9 @@ static enum status put_metadata(json_t *root, const char *path, const char *cons
     return put(root, "__metadata__", object) ? STATUS_OK : put_failed(e, path, "__metadata__");
 }
 
-/* The header's text (malloc) and the bytes of all data. */
-static enum status make_header(const char *path, const struct safetensors_entry *entry, size_t count,
-                               const char *const *metadata, char **text, size_t *data_bytes, struct error *e)
+/* The header, NULL with the error set, and the bytes of all data. */
+static json_t *make_header(const char *path, const struct safetensors_entry *entry, size_t count,
+                           const char *const *metadata, size_t *data_bytes, enum status *status, struct error *e)
 {
     size_t end = 0;
     json_t *root = json_object();
@@ -110,34 +110,34 @@ static enum status make_header(const char *path, const struct safetensors_entry 
         if (!s)
             s = put_entry(root, path, &entry[i], begin, end, e);
     }
-    if (!s) {
-        *text = json_dumps(root, JSON_COMPACT);
-        *data_bytes = end;
-        if (!*text)
-            s = refuse(e, STATUS_NO_MEMORY, path, NULL, "no memory");
-    }
+    *data_bytes = end;
+    *status = s;
+    if (!s)
+        return root;
     json_decref(root);
-    return s;
+    return NULL;
 }
 
 enum status safetensors_write(const char *path, const struct safetensors_entry *entry, size_t count,
                               const char *const *metadata, struct error *e)
 {
-    char *text;
     size_t data_bytes, total;
-    enum status s = make_header(path, entry, count, metadata, &text, &data_bytes, e);
-    if (s)
+    uint8_t *file = NULL;
+    enum status s;
+    json_t *root = make_header(path, entry, count, metadata, &data_bytes, &s, e);
+    if (!root)
         return s;
-    size_t length = strlen(text);
+    /* Not json_dumps: where its buffer cannot grow it drops keys and succeeds (seen in 2.14). json_dumpb has none. */
+    size_t length = json_dumpb(root, NULL, 0, JSON_COMPACT);
     size_t padded = (length + HEADER_ALIGNMENT - 1) / HEADER_ALIGNMENT * HEADER_ALIGNMENT;
-    uint8_t *file = __builtin_add_overflow(LENGTH_BYTES + padded, data_bytes, &total) ? NULL : malloc(total);
-    if (!file) {
+    if (length && !__builtin_add_overflow(LENGTH_BYTES + padded, data_bytes, &total))
+        file = malloc(total);
+    if (!file || json_dumpb(root, (char *)file + LENGTH_BYTES, length, JSON_COMPACT) != length) {
         s = refuse(e, STATUS_NO_MEMORY, path, NULL, "no memory for the file");
         goto cleanup;
     }
     for (int i = 0; i < LENGTH_BYTES; i++)
         file[i] = (uint8_t)(padded >> 8 * i);
-    memcpy(file + LENGTH_BYTES, text, length);
     memset(file + LENGTH_BYTES + length, ' ', padded - length);
     uint8_t *at = file + LENGTH_BYTES + padded;
     for (size_t i = 0; i < count; i++) {
@@ -151,6 +151,6 @@ enum status safetensors_write(const char *path, const struct safetensors_entry *
 
 cleanup:
     free(file);
-    free(text);
+    json_decref(root);
     return s;
 }

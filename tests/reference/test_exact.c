@@ -181,6 +181,9 @@ static void exact_within_step_results_at_the_edge_of_the_bound_are_told_apart(vo
     assert_false(exact_within_step(&one, &one, 1, 0x1p-30f, INFINITY, 25, -133));
     /* More fraction bits make the bound of the terms tighter: without them only the last place is left. */
     assert_false(exact_within_step(&one, &one, 1, 0x1p-30f, 0x1.fffffep-1f, 40, -133));
+    /* Five fraction bits: both terms may lose 2^-5, and no more. */
+    assert_true(exact_within_step(&one, &one, 1, 0x1p-4f, 1.0f, 5, -133));
+    assert_false(exact_within_step(&one, &one, 1, 0x1.0001p-4f, 1.0f, 5, -133));
     /* A zero result may hide less than the smallest subnormal and 2 * 2^(floor-F). */
     struct bf16 tiny = {0x0d80}, small = {0x2600}; /* 2^-100 * 2^-51 */
     assert_true(exact_within_step(&tiny, &small, 1, 0.0f, 0.0f, 25, -133));

@@ -130,6 +130,18 @@ static void matmul_dense_zero_activations_do_not_hide_a_weight_that_is_not_finit
     }
 }
 
+static void matmul_dense_subnormal_activations_count(void **state)
+{
+    (void)state;
+    memset(x, 0, 32 * sizeof *x);
+    memset(dense_w, 0, 32 * sizeof *dense_w);
+    x[20].bits = 0x8001;       /* -2^-133 */
+    dense_w[20].bits = 0x7f00; /* 2^127 */
+    poison();
+    assert_int_equal(matmul_dense(x, 1, dense_w, 1, 32, got, NULL), STATUS_OK);
+    assert_int_equal(got[0].bits, 0xbc80); /* -2^-6 */
+}
+
 static void matmul_dense_sum_of_negative_zeros_is_positive_zero(void **state)
 {
     (void)state;
@@ -321,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matmul_dense_every_small_shape_matches_the_triple_loop),
         cmocka_unit_test(matmul_dense_zero_activations_do_not_hide_a_weight_that_is_not_finite),
+        cmocka_unit_test(matmul_dense_subnormal_activations_count),
         cmocka_unit_test(matmul_dense_sum_of_negative_zeros_is_positive_zero),
         cmocka_unit_test(matmul_dense_steps_are_taken_in_ascending_order),
         cmocka_unit_test(matmul_dense_bad_k_is_refused_and_out_stays),

@@ -1,0 +1,57 @@
+#include "oracle/answer/answer.h"
+#include "reference/wgmma.h"
+
+static json_t *list_operations(struct text *text)
+{
+    json_t *operations = json_array();
+    text_add(text, "operations (operands A, D)\n");
+    for (size_t i = 0; i < wgmma_family_count(); i++) {
+        const struct wgmma_family *f = wgmma_family_at(i);
+        text_add(text, "  wgmma.m64nNk%d.%s.%s.%s.{rs,ss}   N = %d, %d, ..., %d\n", f->k, f->d, f->a, f->b, f->n_min,
+                 f->n_min + f->n_step, f->n_max);
+        for (int n = f->n_min; n <= f->n_max; n += f->n_step)
+            for (int source = WGMMA_RS; source <= WGMMA_SS; source++) {
+                struct wgmma_op op = {f, n, (enum wgmma_source)source};
+                char name[WGMMA_NAME_SIZE];
+                json_array_append_new(operations, json_string(wgmma_format(&op, name)));
+            }
+    }
+    return operations;
+}
+
+static json_t *list_faults(struct text *text)
+{
+    json_t *faults = json_array();
+    text_add(text, "subjects\n  rs         the production kernel\n  rs+none    its clean twin\n"
+                   "  rs+FAULT   a planted variant; faults that set different things combine (rs+F01+F07)\nfaults\n");
+    for (size_t i = 0; i < fault_count(); i++) {
+        const struct fault_entry *f = fault_at(i);
+        text_add(text, "  %s  %-20s %s\n", f->id, f->name, f->what);
+        json_array_append_new(faults, json_pack("{s:s, s:s, s:s, s:s}", "id", f->id, "name", f->name, "what", f->what,
+                                                "looks_like", f->looks_like));
+    }
+    return faults;
+}
+
+int fo_list(struct fo_answer *answer, struct fo_error *error)
+{
+    struct error e, absent;
+    struct machine gpu;
+    struct text text = {0};
+    char line[512];
+    json_t *operations = list_operations(&text), *faults = list_faults(&text), *devices = json_array();
+    text_add(&text, "probes\n  identity   each output row is one row of W^T, exactly\ndevices\n");
+    text_add(&text, "  model      bit-exact model, always there\n");
+    json_array_append_new(devices, json_pack("{s:s, s:s}", "name", "model", "fidelity", "bit-exact model"));
+    if (machine_gpu(&gpu, &absent) == STATUS_OK) {
+        text_add(&text, "  gpu        %s, driver %s, CUDA %s\n", gpu.device, gpu.driver, gpu.cuda);
+        json_array_append_new(
+            devices, json_pack("{s:s, s:s, s:s}", "name", "gpu", "fidelity", "hardware", "device", gpu.device));
+    } else {
+        text_add(&text, "  gpu        absent: %s\n", error_line(&absent, line, sizeof line));
+    }
+    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s], s:[s], s:o, s:o}", "schema", "fragoracle.list/1",
+                          "operations", operations, "operands", "A", "D", "subjects", "rs", "rs+none",
+                          "rs+FAULT[+FAULT]", "probes", "identity", "faults", faults, "devices", devices);
+    return answer_end(answer_make(FO_CONFORMS, j, &text, answer, &e), &e, error);
+}

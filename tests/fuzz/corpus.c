@@ -1,0 +1,86 @@
+/* corpus FOLDER: writes the small files from which the fuzz tests start, one for each shape of input that the readers
+ * know. They are made, not kept: the writers are tested elsewhere, and a change of format cannot leave stale ones. */
+#include <stdio.h>
+#include <string.h>
+
+#include "oracle/io/file.h"
+#include "oracle/io/npy.h"
+#include "oracle/io/safetensors.h"
+
+static const uint8_t data[1024]; /* what the readers carry, not what they read */
+
+static enum status make_npy(const char *folder, struct error *e)
+{
+    static const struct {
+        const char *name;
+        enum npy_type type;
+        int rank;
+        size_t shape[NPY_RANK];
+    } array[] = {{"scalar.npy", NPY_F4, 0, {0}},
+                 {"vector.npy", NPY_U1, 1, {7}},
+                 {"matrix.npy", NPY_U2, 2, {3, 5}},
+                 {"empty.npy", NPY_U8, 3, {2, 0, 4}},
+                 {"deep.npy", NPY_I4, 6, {1, 2, 1, 3, 1, 2}}};
+    char path[4096];
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < sizeof array / sizeof *array; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, array[i].name);
+        s = npy_write(path, array[i].type, array[i].rank, array[i].shape, data, e);
+    }
+    if (s)
+        return s;
+    /* What other writers do: version 2.0, double quotes, another order of the keys, no comma at the end. */
+    static const char second[] = "\x93NUMPY\x02\x00\x38\x00\x00\x00"
+                                 "{\"shape\": (2,), \"descr\": \"<f4\", \"fortran_order\": False}\n"
+                                 "\0\0\0\0\0\0\0";
+    snprintf(path, sizeof path, "%s/second.npy", folder);
+    return file_write(path, second, sizeof second, e);
+}
+
+static enum status make_safetensors(const char *folder, struct error *e)
+{
+    static const char *const metadata[] = {"origin", "made for a test", "quote \" and \\", "\xc3\xa9", NULL};
+    static const struct safetensors_entry weights[] = {{"m.up_blocks", "U8", 4, {1, 2, 3, 16}, data},
+                                                       {"m.up_scales", "U8", 3, {1, 2, 3}, data},
+                                                       {"m.up_bias", "BF16", 2, {1, 2}, data},
+                                                       {"m.down_blocks", "U8", 4, {1, 1, 1, 16}, data},
+                                                       {"m.down_scales", "U8", 3, {1, 1, 1}, data}};
+    static const struct safetensors_entry original[] = {
+        {"block.0.mlp.mlp1_weight.blocks", "U8", 4, {1, 1, 1, 16}, data},
+        {"block.0.mlp.mlp1_weight.scales", "U8", 3, {1, 1, 1}, data}};
+    static const struct safetensors_entry odd[] = {
+        {"scalar", "F32", 0, {0}, data},   {"empty", "I64", 2, {0, 3}, data},
+        {"half", "F4", 1, {6}, data},      {"six bits", "F6_E2M3", 1, {4}, data},
+        {"wide", "BF16", 2, {2, 2}, data}, {"\xc3\xa9\"\\", "C64", 1, {1}, data}};
+    static const struct {
+        const char *name;
+        const struct safetensors_entry *entry;
+        size_t count;
+        const char *const *metadata;
+    } file[] = {{"weights.safetensors", weights, sizeof weights / sizeof *weights, metadata},
+                {"original.safetensors", original, sizeof original / sizeof *original, NULL},
+                {"odd.safetensors", odd, sizeof odd / sizeof *odd, metadata},
+                {"none.safetensors", NULL, 0, NULL}};
+    char path[4096];
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < sizeof file / sizeof *file; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, file[i].name);
+        s = safetensors_write(path, file[i].entry, file[i].count, file[i].metadata, e);
+    }
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    struct error e;
+    char line[1100];
+    if (argc != 2) {
+        fprintf(stderr, "usage: corpus FOLDER\n");
+        return 2;
+    }
+    if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e)) {
+        fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
+        return 2;
+    }
+    return 0;
+}
