@@ -3,6 +3,7 @@
 #include "probes/weights.h"
 #include "reference/matmul.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,7 +251,9 @@ static enum status run_pass(struct session *s, size_t pass, const struct bf16 *x
     score_unwritten(s->first, poison_a, s->second, poison_b, elements, &r->score);
 
     struct identity_result *all = &s->result;
-    if (all->total.compared == 0 || r->score.differing > s->most_differing) {
+    /* The special pass has NaN and Inf all over: a picture of it says little where an identity pass differs too. */
+    bool worse = r->score.differing > s->most_differing && (!r->special || s->most_differing == 0);
+    if (all->total.compared == 0 || worse) {
         all->shown_pass = pass;
         s->most_differing = r->score.differing;
         memcpy(all->shown_output, output, elements * sizeof *output);

@@ -66,7 +66,8 @@ struct identity_result {
     size_t passes;
     struct identity_pass_result *pass; /* [passes], owned */
     struct run_report report;          /* sums over all launches; the first status word that is not 0 */
-    /* the worst pass (most differing elements; the first when none differs), for the pictures; owned, [P,N] */
+    /* the worst pass, for the pictures: most differing elements, the first when none differs, and the special one only
+     * when no other differs; owned, [P,N] */
     size_t shown_pass;
     struct bf16 *shown_output, *shown_expected;
 };

@@ -3,7 +3,7 @@
 #ifndef FO_ORACLE_ANSWER_ANSWER_H
 #define FO_ORACLE_ANSWER_ANSWER_H
 
-#include <jansson.h>
+#include "oracle/io/json.h"
 
 #include "oracle/exec/machine.h"
 #include "oracle/fragoracle.h"

@@ -6,7 +6,7 @@
 #ifndef FO_ORACLE_ANSWER_ARITHMETIC_H
 #define FO_ORACLE_ANSWER_ARITHMETIC_H
 
-#include <jansson.h>
+#include "oracle/io/json.h"
 
 #include "oracle/exec/machine.h"
 #include "probes/regimes.h"

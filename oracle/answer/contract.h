@@ -10,7 +10,7 @@
 #ifndef FO_ORACLE_ANSWER_CONTRACT_H
 #define FO_ORACLE_ANSWER_CONTRACT_H
 
-#include <jansson.h>
+#include "oracle/io/json.h"
 
 #include "oracle/exec/machine.h"
 #include "reference/layout.h"

@@ -5,7 +5,7 @@
 #ifndef FO_ORACLE_ANSWER_DECODE_H
 #define FO_ORACLE_ANSWER_DECODE_H
 
-#include <jansson.h>
+#include "oracle/io/json.h"
 
 #include "oracle/exec/machine.h"
 #include "reference/hopper_layout.h"

@@ -12,7 +12,7 @@ int scratch_setup(void **state)
     char *folder = malloc(SCRATCH_PATH);
     if (!folder)
         return -1;
-    snprintf(folder, SCRATCH_PATH, "%s/fragoracle-test-XXXXXX", base && *base ? base : "/tmp");
+    snprintf(folder, SCRATCH_PATH, "%s/fragoracle-test-XXXXXX", base && *base ? base : P_tmpdir);
     *state = folder;
     return mkdtemp(folder) ? 0 : -1;
 }
