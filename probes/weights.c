@@ -117,6 +117,7 @@ static void make_row_special(struct random *r, enum special kind, size_t blocks,
         break;
     case SPECIAL_CANCEL:
         scales[at] = 254;
+        memset(block, 0, MXFP4_BLOCK_BYTES);
         block[where] = 7 | (7 | FP4_SIGN) << 4;
         break;
     case SPECIAL_HUGE:

@@ -1,6 +1,7 @@
 #include "oracle/io/json.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,11 +36,34 @@ enum status json_read(const char *path, const char *schema, json_t **out, struct
     return STATUS_OK;
 }
 
+/* Arrays of plain numbers on one line: [0, 2] instead of four lines. In place; the text only shrinks. */
+static void join_numbers(char *text)
+{
+    char *to = text;
+    bool quoted = false;
+    for (const char *from = text; *from;) {
+        size_t numbers = *from == '[' && !quoted ? strspn(from + 1, "0123456789-+.eE, \n") : 0;
+        if (numbers > 0 && from[1 + numbers] == ']') {
+            for (const char *end = from + 1 + numbers; from < end; from++)
+                if (*from != '\n' && (*from != ' ' || to[-1] == ','))
+                    *to++ = *from;
+            continue;
+        }
+        if (*from == '\\' && quoted)
+            *to++ = *from++;
+        else if (*from == '"')
+            quoted = !quoted;
+        *to++ = *from++;
+    }
+    *to = '\0';
+}
+
 char *json_text(const json_t *document)
 {
     char *text = json_dumps(document, JSON_INDENT(2));
     if (!text)
         return NULL;
+    join_numbers(text);
     size_t length = strlen(text);
     char *ended = realloc(text, length + 2);
     if (!ended) {

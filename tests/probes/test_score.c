@@ -82,7 +82,7 @@ static void score_make_swapped_columns_miss_columns_only(void **state)
     assert_hits(s.col_exact, 1, 3);
     assert_hits(s.col_identity, 1, 3);
     assert_hits(s.row_exact, 0, 2);
-    assert_true(s.max_abs == 7 && s.sum_abs == 24);
+    assert_true(s.max_abs == 7 && s.sum_abs == 24 && s.first_differing == 0);
     /* Row 0: 49+49 = 98 to its own; (1-4)^2 + (8-9)^2 + 9 = 19 to the other. Row 1 likewise. */
     assert_hits(s.row_identity, 0, 2);
 }
@@ -208,6 +208,13 @@ static void score_make_tie_beyond_binary64_is_decided_exactly(void **state)
     /* Subnormals: 2^-133 is the smallest step there is. */
     s = SCORE(2, 2, ROW(0, 0, 1, 1), ROW(1, 0x1p-133f, -1, 0));
     assert_hits(s.row_identity, 0, 2);
+    /* A subnormal has the exponent of the smallest normal: four times the square of 2^-127 is that of 2^-126. */
+    s = SCORE(2, 4, ROW(0, 0, 0, 0, 0x1p-127f, 0x1p-127f, 0x1p-127f, 0x1p-127f),
+              ROW(0x1p-126f, 0, 0, 0, 0x1p-127f, 0x1p-127f, 0x1p-127f, 0x1p-127f));
+    assert_hits(s.row_identity, 2, 2);
+    s = SCORE(2, 4, ROW(0, 0, 0, 0, 0x1p-126f, 0, 0, 0),
+              ROW(0x1p-127f, 0x1p-127f, 0x1p-127f, 0x1p-127f, 0x1p-126f, 0, 0, 0));
+    assert_hits(s.row_identity, 2, 2);
 }
 
 /* The definition, written down again for small integers, where every sum is exact. */

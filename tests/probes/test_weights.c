@@ -160,12 +160,16 @@ static void weights_make_special_rows_give_what_they_are_made_for(void **state)
     enum { E = 3, N = 190, K = 2880, B = K / 32 };
     struct weights_set w = make(WEIGHTS_SPECIAL, E, N, K, 11);
     struct bf16 *row = malloc(K * sizeof *row);
-    size_t nan = 0, inf = 0, huge = 0, tiny = 0, plain = 0;
+    size_t nan = 0, inf = 0, overflow = 0, huge = 0, tiny = 0, plain = 0;
     bool block_255[B] = {false};
     for (size_t r = 0; r < E * N; r++) {
         float sum;
         mxfp4_decode_matrix(w.blocks + r * K / 2, w.scales + r * B, 1, K, row);
         assert_sum_ignores_order(row, K, &sum);
+        bool overflows = false;
+        for (size_t k = 0; k < K; k++)
+            overflows |= isinf(bf16_decode(row[k])) != 0;
+        overflow += overflows;
         nan += isnan(sum) != 0;
         inf += isinf(sum) != 0;
         huge += isfinite(sum) && fabsf(sum) > 0x1p120f;
@@ -176,6 +180,7 @@ static void weights_make_special_rows_give_what_they_are_made_for(void **state)
     }
     assert_int_equal(nan, E * 20);
     assert_int_equal(inf, E * 20);
+    assert_int_equal(overflow, E * 30); /* the product itself, not only the sum */
     assert_int_equal(huge, E * 10);
     assert_in_range(tiny, E * 10, E * 10 + 5); /* a sum of plain values may be 0 */
     assert_in_range(plain, E * 130 - 5, E * 130);
