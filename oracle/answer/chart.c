@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const struct colour chart_paper = {255, 255, 255}, chart_ink = {20, 20, 20}, chart_grey = {90, 90, 90},
-                    chart_miss = {213, 94, 0}, chart_outline = {235, 235, 235};
+const struct colour chart_paper = {255, 255, 255}, chart_ink = {20, 20, 20};
+static const struct colour grey = {90, 90, 90};
 /* Light blue: not on the ramp, which goes from dark blue through grey to yellow. */
-static const struct colour infinite_colour = {120, 205, 255}, zero_colour = {0, 0, 0};
+static const struct colour infinite_colour = {120, 205, 255}, zero_colour = {0, 0, 0}, miss_colour = {213, 94, 0};
 
 enum {
     TEXT_SCALE = 2,
@@ -68,7 +68,7 @@ static void draw_axes(struct chart *c)
     char text[24];
     picture_frame(p, c->x - 2, c->y - 2, w + 4, h + 4, 2, chart_ink);
     picture_text(p, MARGIN, c->y - LINE - 6, c->down.name, TEXT_SCALE, chart_ink);
-    size_t step = tick_step(&c->down, LINE);
+    size_t step = tick_step(&c->down, PICTURE_GLYPH_H * TEXT_SCALE + 2);
     for (size_t i = 0; i < c->down.cells; i += step) {
         int y = chart_cell_y(c, i) + c->down.pixels / 2;
         snprintf(text, sizeof text, "%zu", i * c->down.per_cell);
@@ -98,7 +98,7 @@ enum status chart_make(const struct chart_texts *texts, const struct chart_axis 
     int w = (int)across->cells * across->pixels, h = (int)down->cells * down->pixels;
     c.x = MARGIN + label_width(down) + TICK + 10;
     int plot_width = larger(w, picture_text_width(across->name, TEXT_SCALE));
-    int width = larger(c.x + plot_width + 2 * MARGIN + CHART_LEGEND_WIDTH, MIN_WIDTH), inner = width - 2 * MARGIN;
+    int width = larger(c.x + plot_width + 3 * MARGIN + CHART_LEGEND_WIDTH, MIN_WIDTH), inner = width - 2 * MARGIN;
     int title = wrapped(NULL, 0, 0, inner, texts->title, chart_ink);
     int subtitle = wrapped(NULL, 0, 0, inner, texts->subtitle, chart_ink);
     c.y = MARGIN + title + subtitle + LINE + 16;
@@ -110,7 +110,7 @@ enum status chart_make(const struct chart_texts *texts, const struct chart_axis 
     if (s != STATUS_OK)
         return s;
     wrapped(&c.picture, MARGIN, MARGIN, inner, texts->title, chart_ink);
-    wrapped(&c.picture, MARGIN, MARGIN + title, inner, texts->subtitle, chart_grey);
+    wrapped(&c.picture, MARGIN, MARGIN + title, inner, texts->subtitle, grey);
     wrapped(&c.picture, MARGIN, bottom, inner, texts->caption, chart_ink);
     draw_axes(&c);
     *out = c;
@@ -132,15 +132,22 @@ int chart_cell_y(const struct chart *c, size_t row)
     return c->y + (int)row * c->down.pixels;
 }
 
+struct colour chart_outline(const struct chart *c)
+{
+    /* The white of hits fills small cells, so there the outline has to be dark. */
+    enum { SMALL = 5 };
+    return c->across.pixels < SMALL ? chart_ink : (struct colour){235, 235, 235};
+}
+
 static void draw_sample(struct picture *p, int x, int y, int side, enum chart_sample mark)
 {
     /* Hits are small and white, misses larger, orange in a white frame: size and place tell them apart without colour.
      */
-    int half = mark == CHART_HIT ? larger(side / 6, 1) : larger(side / 4, 2);
+    int half = mark == CHART_HIT ? larger(side / 5, 1) : larger(side / 4, 2);
     int cx = x + side / 2, cy = y + side / 2;
     if (mark == CHART_MISS) {
         picture_rect(p, cx - half - 1, cy - half - 1, 2 * half + 3, 2 * half + 3, chart_paper);
-        picture_rect(p, cx - half, cy - half, 2 * half + 1, 2 * half + 1, chart_miss);
+        picture_rect(p, cx - half, cy - half, 2 * half + 1, 2 * half + 1, miss_colour);
     } else if (mark == CHART_HIT) {
         picture_rect(p, cx - half, cy - half, 2 * half, 2 * half, chart_paper);
     }
@@ -200,12 +207,12 @@ int chart_legend_scale_height(const struct chart_scale *s)
 
 void chart_legend_scale(struct chart *c, const struct chart_scale *s, const char *name)
 {
-    enum { STEPS = CHART_RAMP_HEIGHT - 2 * LINE - 20 };
+    enum { GAP = 12, STEPS = CHART_RAMP_HEIGHT - 2 * LINE - GAP - 20 };
     if (s->high > 0) {
-        int top = c->legend_y + 2 * LINE;
+        int top = c->legend_y + 2 * LINE + GAP;
         picture_text(&c->picture, c->legend_x, c->legend_y, name, TEXT_SCALE, chart_ink);
         picture_text(&c->picture, c->legend_x, c->legend_y + LINE, s->logarithmic ? "log scale" : "linear scale",
-                     TEXT_SCALE, chart_grey);
+                     TEXT_SCALE, grey);
         for (int i = 0; i < STEPS; i++)
             picture_rect(&c->picture, c->legend_x, top + i, RAMP_WIDTH, 1,
                          s->high > s->low ? ramp(1 - (float)i / (STEPS - 1)) : ramp(1));
@@ -233,7 +240,7 @@ void chart_legend_entry(struct chart *c, enum chart_sample sample, struct colour
     int x = c->legend_x, y = c->legend_y;
     picture_rect(&c->picture, x, y, SAMPLE, SAMPLE, colour);
     if (sample == CHART_OUTLINE)
-        picture_frame(&c->picture, x, y, SAMPLE, SAMPLE, 2, chart_outline);
+        picture_frame(&c->picture, x, y, SAMPLE, SAMPLE, 2, chart_outline(c));
     else
         draw_sample(&c->picture, x, y, SAMPLE, sample);
     picture_text(&c->picture, x + SAMPLE + 10, y + (SAMPLE - PICTURE_GLYPH_H * TEXT_SCALE) / 2 + 1, text, TEXT_SCALE,

@@ -39,7 +39,7 @@ enum chart_sample { CHART_PLAIN, CHART_HIT, CHART_MISS, CHART_OUTLINE };
 
 enum { CHART_RAMP_HEIGHT = 260, CHART_ENTRY_HEIGHT = 30, CHART_LEGEND_WIDTH = 310 };
 
-extern const struct colour chart_paper, chart_ink, chart_grey, chart_miss, chart_outline;
+extern const struct colour chart_paper, chart_ink;
 
 /* legend_height: pixels that the legend will take. errors: STATUS_BAD_ARGUMENT (larger than a picture may be),
  * STATUS_NO_MEMORY. */
@@ -50,6 +50,8 @@ void chart_free(struct chart *c);
 /* Pixel of the left and the upper edge of a cell. */
 int chart_cell_x(const struct chart *c, size_t column);
 int chart_cell_y(const struct chart *c, size_t row);
+/* Of the cells on a diagonal. */
+struct colour chart_outline(const struct chart *c);
 /* The marks of a line that is nearest to itself and of one that is not, centred in a cell; visible in cells of any
  * size. */
 void chart_mark(struct chart *c, size_t row, size_t column, enum chart_sample mark);

@@ -71,8 +71,8 @@ static enum status choose_tensor(const struct safetensors *file, const char *fro
     }
     s = crop(&w, (size_t)expert, N, K, out, e);
     if (s == STATUS_OK)
-        snprintf(out->what, sizeof out->what, "%s: %s, experts %zu to %zu, %zu x %zu of %zu x %zu", from, stem,
-                 (size_t)expert, (size_t)expert + out->w.experts - 1, out->w.N, out->w.K, w.N, w.K);
+        snprintf(out->what, sizeof out->what, "%s: %s from expert %zu, %zu x %zu of %zu x %zu", from, stem,
+                 (size_t)expert, out->w.N, out->w.K, w.N, w.K);
     return s;
 }
 
@@ -84,8 +84,8 @@ static enum status choose_made(enum weights_kind kind, uint64_t seed, size_t N, 
     if (s != STATUS_OK)
         return s;
     *out = (struct chosen_weights){.w = set.w, .blocks = set.blocks, .scales = set.scales};
-    snprintf(out->what, sizeof out->what, "%s, seed %llu, %d experts",
-             kind == WEIGHTS_ADVERSARIAL ? "adversarial" : "random", (unsigned long long)seed, CHOSEN_EXPERTS);
+    snprintf(out->what, sizeof out->what, "%s, seed %llu", kind == WEIGHTS_ADVERSARIAL ? "adversarial" : "random",
+             (unsigned long long)seed);
     return STATUS_OK;
 }
 
@@ -129,8 +129,8 @@ static enum status choose_sample(const struct fo_weights_options *o, size_t N, s
         return s;
     s = choose_made(WEIGHTS_RANDOM, o->seed, N, K, out, e);
     if (s == STATUS_OK)
-        snprintf(out->what, sizeof out->what, "random (the sample has no %zu x %zu), seed %llu, %d experts", N, K,
-                 (unsigned long long)o->seed, CHOSEN_EXPERTS);
+        snprintf(out->what, sizeof out->what, "random (the sample has no %zu x %zu), seed %llu", N, K,
+                 (unsigned long long)o->seed);
     return s;
 }
 

@@ -123,7 +123,7 @@ static json_t *json_of_emit(const struct identity_case *c, const struct segments
     json_t *protocol = json_pack(
         "[s, s, s, s]",
         "out[p][n] = bf16(sum over k of x[p][k] * W[n][k]), W the weights of the expert whose segment holds row p; "
-        "zero where no segment does",
+        "zero where no segment does; a sum of zero is +0, and any NaN stands for NaN",
         "segment a is rows starts[a] .. starts[a+1]-1 with expert ids[a]; x is bf16 bits; byte j of a block holds "
         "element 2j in its low nibble; scale s is 2^(s-127), 255 is NaN",
         "for every pass: start from the first poison, run, write out[0]; start from the second poison, run again, "

@@ -124,7 +124,7 @@ static void size_cells(struct owners *o)
 /* Black or white, whichever stands out. */
 static struct colour ink_on(struct colour c)
 {
-    return 299 * c.r + 587 * c.g + 114 * c.b > 128 * 1000 ? chart_ink : chart_paper;
+    return 299 * c.r + 587 * c.g + 114 * c.b > 100 * 1000 ? chart_ink : chart_paper;
 }
 
 static void draw_cell(struct chart *c, const struct owners *o, uint32_t i, uint32_t j)
@@ -136,11 +136,11 @@ static void draw_cell(struct chart *c, const struct owners *o, uint32_t i, uint3
     picture_rect(&c->picture, x, y, o->width, o->height, chart_paper);
     picture_rect(&c->picture, x, y, o->width - 1, o->height - 1, fill);
     if (o->two_lines) {
-        picture_text(&c->picture, x + pad, y + pad / 2, thread, o->scale, ink);
-        picture_text(&c->picture, x + pad, y + pad / 2 + line, reg, o->scale, ink);
+        picture_text(&c->picture, x + pad, y + pad, thread, o->scale, ink);
+        picture_text(&c->picture, x + pad, y + pad + line, reg, o->scale, ink);
     } else {
         snprintf(text, sizeof text, "%s %s", thread, reg);
-        picture_text(&c->picture, x + pad, y + pad / 2, text, o->scale, ink);
+        picture_text(&c->picture, x + pad, y + pad, text, o->scale, ink);
     }
 }
 

@@ -39,7 +39,7 @@ static void draw_lines(struct chart *c, const struct line_map *m, const struct c
             picture_rect(p, chart_cell_x(c, j), chart_cell_y(c, i), side, side,
                          chart_scale_colour(scale, m->distance[i * m->cells + j]));
     for (size_t i = 0; i < m->cells; i++)
-        picture_rect(p, chart_cell_x(c, i) - 1, chart_cell_y(c, i) - 1, side + 2, side + 2, chart_outline);
+        picture_rect(p, chart_cell_x(c, i) - 1, chart_cell_y(c, i) - 1, side + 2, side + 2, chart_outline(c));
     for (size_t i = 0; i < m->cells; i++)
         picture_rect(p, chart_cell_x(c, i), chart_cell_y(c, i), side, side,
                      chart_scale_colour(scale, m->distance[i * m->cells + i]));
@@ -62,8 +62,8 @@ static void lines_caption(const struct line_map *m, const char *line, char capti
     if (m->per_cell > 1)
         snprintf(caption + used, TEXT - (size_t)used,
                  " Binned: a cell stands for %zu x %zu %ss and shows the smallest distance among them; every %s was "
-                 "searched.",
-                 m->per_cell, m->per_cell, line, line);
+                 "searched, and a cell of the diagonal is marked where all of its %ss are hits.",
+                 m->per_cell, m->per_cell, line, line, line);
 }
 
 static enum status draw_line_map(const char *folder, const struct line_map *m, bool by_column, const char *title,
@@ -87,7 +87,7 @@ static enum status draw_line_map(const char *folder, const struct line_map *m, b
         return s;
     draw_lines(&c, m, &scale);
     chart_legend_scale(&c, &scale, "distance");
-    chart_legend_entry(&c, CHART_OUTLINE, chart_ink, "the diagonal");
+    chart_legend_entry(&c, CHART_OUTLINE, picture_ramp(0.5f), "the diagonal");
     chart_legend_entry(&c, CHART_HIT, picture_ramp(0.2f), "hit: itself is nearest");
     chart_legend_entry(&c, CHART_MISS, picture_ramp(0.2f), "miss: nearest is this");
     s = write_picture(folder, by_column ? "columns.png" : "rows.png", &c.picture, e);

@@ -12,8 +12,23 @@ struct view {
     size_t lines, length, line_stride, element_stride;
 };
 
-/* Lines of the expectation at the same distance from line i as line i itself, as far as binary32 can tell, and room to
- * ask which of them is nearer. */
+/* Distances between which binary32 cannot tell: rounding moves each of them by half a unit in the last place. */
+struct range {
+    double low, high;
+};
+
+static struct range too_close(float distance)
+{
+    const double unit = 0x1p-22, smallest = 0x1p-148; /* the latter for subnormal distances */
+    return (struct range){(double)distance * (1 - unit) - smallest, (double)distance * (1 + unit) + smallest};
+}
+
+static bool within(float distance, const struct range *r)
+{
+    return (double)distance >= r->low && (double)distance <= r->high;
+}
+
+/* Lines of the expectation too close to call against line i itself, and room to ask which of them is nearer. */
 struct tied {
     size_t *line, count;
     struct bf16 *output, *expected; /* [count + 1, length] */
@@ -54,9 +69,10 @@ static enum status any_nearer(const struct view *v, size_t i, const size_t *cand
 
 static enum status tied_make(const struct view *v, size_t i, const float *distance, struct tied *t, struct error *e)
 {
+    const struct range close = too_close(distance[i]);
     *t = (struct tied){0};
     for (size_t j = 0; j < v->lines; j++)
-        t->count += j != i && distance[j] == distance[i];
+        t->count += j != i && within(distance[j], &close);
     t->line = calloc(t->count + 1, sizeof *t->line);
     t->output = calloc((t->count + 1) * v->length, sizeof *t->output);
     t->expected = calloc((t->count + 1) * v->length, sizeof *t->expected);
@@ -66,13 +82,13 @@ static enum status tied_make(const struct view *v, size_t i, const float *distan
         return error_set(e, STATUS_NO_MEMORY, "no memory to compare %zu lines", t->count);
     }
     for (size_t j = 0, k = 0; j < v->lines; j++)
-        if (j != i && distance[j] == distance[i])
+        if (j != i && within(distance[j], &close))
             t->line[k++] = j;
     return STATUS_OK;
 }
 
-/* No distance is below that of line i to itself, but others may equal it. *nearest: i, or a line that is strictly
- * nearer, or v->lines for none. */
+/* No distance is clearly below that of line i to itself, but others may be as good. *nearest: i, or a line that is
+ * strictly nearer, or v->lines for none. */
 static enum status break_tie(const struct view *v, size_t i, const float *distance, size_t *nearest, struct error *e)
 {
     struct tied t;
@@ -103,27 +119,44 @@ static enum status find_nearest(const struct view *v, size_t i, const float *dis
     for (size_t j = 0; j < v->lines; j++)
         if (distance[j] < distance[best])
             best = j;
-    if (best != i || distance[i] == 0) {
+    if (distance[i] == 0 || (double)distance[best] < too_close(distance[i]).low) {
         *nearest = best;
         return STATUS_OK;
     }
     return break_tie(v, i, distance, nearest, e);
 }
 
-static void set_mark(struct line_map *m, size_t i, size_t nearest)
+/* Row `cell` of the picture: the lines of the output that it stands for, against all lines of the expectation. */
+static enum status fill_cells(const struct view *v, const float *distance, size_t cell, struct line_map *m,
+                              struct error *e)
 {
-    if (nearest == m->lines) {
-        m->unmarked++;
-        return;
+    size_t first = cell * m->per_cell, end = first + m->per_cell, hits = 0;
+    float *smallest = m->distance + cell * m->cells;
+    uint8_t *mark = m->mark + cell * m->cells;
+    end = end < m->lines ? end : m->lines;
+    for (size_t j = 0; j < m->cells; j++)
+        smallest[j] = INFINITY;
+    for (size_t i = first; i < end; i++) {
+        const float *from = distance + i * m->lines;
+        for (size_t j = 0; j < m->lines; j++)
+            smallest[j / m->per_cell] = fminf(smallest[j / m->per_cell], from[j]);
+        size_t nearest;
+        enum status s = find_nearest(v, i, from, &nearest, e);
+        if (s != STATUS_OK)
+            return s;
+        if (nearest == i) {
+            hits++;
+        } else if (nearest < m->lines) {
+            mark[nearest / m->per_cell] = LINE_MISS;
+            m->misses++;
+        } else {
+            m->unmarked++;
+        }
     }
-    uint8_t *mark = &m->mark[i / m->per_cell * m->cells + nearest / m->per_cell];
-    if (nearest == i) {
-        m->hits++;
-        *mark = *mark == LINE_MISS ? LINE_MISS : LINE_HIT;
-    } else {
-        m->misses++;
-        *mark = LINE_MISS;
-    }
+    if (hits == end - first)
+        mark[cell] = LINE_HIT;
+    m->hits += hits;
+    return STATUS_OK;
 }
 
 size_t line_map_per_cell(size_t lines)
@@ -147,19 +180,10 @@ enum status line_map_make(const struct bf16 *output, const struct bf16 *expected
         goto cleanup;
     }
     score_distances(output, expected, P, N, by_column, distance);
-    for (size_t i = 0; i < m.cells * m.cells; i++)
-        m.distance[i] = INFINITY;
-    for (size_t i = 0; i < m.lines; i++) {
-        const float *row = distance + i * m.lines;
-        float *cells = m.distance + i / m.per_cell * m.cells;
-        for (size_t j = 0; j < m.lines; j++)
-            cells[j / m.per_cell] = fminf(cells[j / m.per_cell], row[j]);
-        size_t nearest;
-        s = find_nearest(&v, i, row, &nearest, e);
-        if (s != STATUS_OK)
-            goto cleanup;
-        set_mark(&m, i, nearest);
-    }
+    for (size_t cell = 0; cell < m.cells && s == STATUS_OK; cell++)
+        s = fill_cells(&v, distance, cell, &m, e);
+    if (s != STATUS_OK)
+        goto cleanup;
     *out = m;
     m = (struct line_map){0};
 cleanup:

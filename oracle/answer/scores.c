@@ -72,8 +72,8 @@ static void text_of_case(struct text *t, const struct scores_case *c, const stru
                          enum fo_verdict verdict, const char *repeat)
 {
     const struct score *s = &r->total;
-    text_add(t, "identity probe of %s on %s (%s), P,N,K = %zu,%zu,%zu\n", c->subject, c->executor, c->fidelity, c->P,
-             c->N, c->K);
+    text_add(t, "identity probe of %s on %s (%s), P,N,K = %zu,%zu,%zu, experts %zu, segments %zu, passes %zu\n",
+             c->subject, c->executor, c->fidelity, c->P, c->N, c->K, c->experts, c->segments, r->passes);
     text_of_hits(t, "row_identity", &s->row_identity);
     text_of_hits(t, "col_identity", &s->col_identity);
     text_of_hits(t, "row_exact", &s->row_exact);
@@ -82,10 +82,9 @@ static void text_of_case(struct text *t, const struct scores_case *c, const stru
     text_add(t, "  max_abs %g, mean_abs %g, rel_fro %g\n", s->max_abs, s->mean_abs, s->rel_fro);
     text_of_worst(t, c, r);
     text_add(t, "  weights       %s\n", c->weights);
-    text_add(t, "  kernel        %s: %" PRIu64 " launches in %zu passes", r->report.kernel, r->report.launches,
-             r->passes);
+    text_add(t, "  kernel        %s, launches %" PRIu64, r->report.kernel, r->report.launches);
     if (r->report.wgmma || r->report.wgmma_expected)
-        text_add(t, ", %" PRIu64 " wgmma counted, %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);
+        text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);
     text_add(t, "\n");
     if (r->report.status_word)
         text_add(t, "  status word   %" PRIu32 ", although no segment is bad\n", r->report.status_word);

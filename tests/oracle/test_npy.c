@@ -12,6 +12,9 @@
 #include "tests/support/expect.h"
 #include "tests/support/scratch.h"
 
+#define ORDER "'fortran_order': False, "
+#define U1    "{'descr': '|u1', " ORDER
+
 /* A version 1.0 file with this header text and this many bytes 0, 1, 2, ... of data. Returns its size. */
 static size_t build(const char *header, size_t data_bytes, uint8_t file[1024])
 {
@@ -94,6 +97,27 @@ static void npy_parse_every_truncation_is_refused(void **state)
     }
 }
 
+static void npy_parse_header_cut_inside_is_refused(void **state)
+{
+    (void)state;
+    static const char header[] = U1 "'shape': (2, 3), }\n";
+    for (size_t cut = 0; cut < sizeof header - 1; cut++) {
+        char text[sizeof header];
+        uint8_t file[1024];
+        struct npy a;
+        struct error e;
+        memcpy(text, header, cut);
+        text[cut] = '\0';
+        size_t size = build(text, 0, file);
+        uint8_t *copy = malloc(size);
+        assert_non_null(copy);
+        memcpy(copy, file, size);
+        assert_int_equal(npy_parse("f.npy", copy, size, &a, &e), STATUS_BAD_INPUT);
+        assert_true(e.offset >= 10 && e.offset <= (int64_t)size);
+        free(copy);
+    }
+}
+
 static void npy_parse_other_spellings_are_accepted(void **state)
 {
     (void)state;
@@ -141,6 +165,8 @@ static void npy_parse_wrong_header_is_refused_at_its_place(void **state)
         {"{descr: '|u1'}\n", "header", 11, "not a dictionary of"},
         {"{'extra': 1, " ORDER "'shape': (4,)}\n", "header", 11, "a key that is not"},
         {"{'descr': '|u1', 'descr': '|u1'}\n", "header", 27, "a key twice"},
+        {"{'fortran_order_and_more': False}\n", "header", 11, "not a dictionary of"},
+        {"{'descr': '<f4<f4<f4<f4<f4<f4', " ORDER "'shape': (1,)}\n", "descr", 20, "simple type"},
         {"{'descr': '>f4', " ORDER "'shape': (1,)}\n", "descr", 20, "big endian"},
         {"{'descr': '<f8', " ORDER "'shape': (1,)}\n", "descr", 20, "not one of"},
         {"{'descr': '|O', " ORDER "'shape': (1,)}\n", "descr", 20, "not one of"},
@@ -369,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(npy_parse_file_of_numpy_gives_its_array),
         cmocka_unit_test(npy_parse_every_truncation_is_refused),
+        cmocka_unit_test(npy_parse_header_cut_inside_is_refused),
         cmocka_unit_test(npy_parse_other_spellings_are_accepted),
         cmocka_unit_test(npy_parse_wrong_header_is_refused_at_its_place),
         cmocka_unit_test(npy_parse_wrong_preamble_is_refused),

@@ -166,6 +166,7 @@ static void safetensors_parse_wrong_header_is_refused_at_its_place(void **state)
         {"{\"__metadata__\":[]}", 0, "__metadata__", 9, "not an object"},
         {"{\"__metadata__\":{\"k\":1}}", 0, "__metadata__", 9, "k is not a string"},
         {"{\"a\\nb\":{}}", 0, "a?b", 8, "control character"},
+        {"{\"longer than the rest\\n\":{}}", 0, "longer than the rest?", 8, "control character"},
         {"{" U8("ok", "[4]", "[0,4]") ",\"a\":{\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "a", 62,
          "dtype is not a string"},
         {"{\"a\":{\"dtype\":8,\"shape\":[4],\"data_offsets\":[0,4]}}", 4, "a", 9, "dtype is not a string"},
@@ -415,6 +416,10 @@ static void safetensors_weights_wrong_tensor_is_refused(void **state)
     } bad[] = {
         {"{" U8("w_blocks", "[1,1,16]", "[0,16]") "," U8("w_scales", "[1,1,1]", "[16,17]") "}", 17, "w_blocks",
          "wanted U8 [experts, N, K/32, 16], found U8 [1, 1, 16]"},
+        {"{" U8("w_blocks", "[1,1,1,16,1]", "[0,16]") "," U8("w_scales", "[1,1,1]", "[16,17]") "}", 17, "w_blocks",
+         "found U8 [1, 1, 1, 16, 1]"},
+        {"{" U8("w_blocks", "[1,1,1,16]", "[0,16]") "," U8("w_scales", "[1,1,1,1]", "[16,17]") "}", 17, "w_scales",
+         "found U8 [1, 1, 1, 1]"},
         {"{" U8("w_blocks", "[1,1,2,8]", "[0,16]") "," U8("w_scales", "[1,1,1]", "[16,17]") "}", 17, "w_blocks",
          "found U8 [1, 1, 2, 8]"},
         {"{" U8("w_blocks", "[0,1,1,16]", "[0,0]") "," U8("w_scales", "[0,1,1]", "[0,0]") "}", 0, "w_blocks",

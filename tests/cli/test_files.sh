@@ -1,0 +1,81 @@
+#!/bin/sh
+# emit, a kernel written in numpy, score: right, with a fault, and with what a user may get wrong.
+. tests/cli/lib.sh
+
+for python in python3 /usr/bin/python3 none; do
+    [ $python != none ] || {
+        echo "not run: no python3 with numpy (Debian package python3-numpy)"
+        exit 77
+    }
+    $python -c 'import numpy' 2>/dev/null && break
+done
+
+kernel() {
+    holds "kernel.py $*" "$python" tests/cli/kernel.py "$@"
+}
+
+# The right kernel conforms, at the default shape, in the historical case, and at one that no tile divides.
+for how in "" "--historical" "--shape 33,144,96 --weights adversarial" "--shape 9,48,32 --weights random --seed 7"; do
+    rm -rf "$scratch/e"
+    # shellcheck disable=SC2086
+    run 0 emit --out "$scratch/e" $how
+    kernel "$scratch/e"
+    run 0 score --in "$scratch/e"
+    says "verdict: conforms"
+    says "(unstated)"
+done
+
+# With F01 it differs, and scores as the planted production kernel does on the model: two programs, one fault.
+rm -rf "$scratch/e"
+run 0 emit --out "$scratch/e"
+kernel "$scratch/e" --fault F01
+run 1 score --in "$scratch/e" --out "$scratch/scores"
+says "verdict: differs"
+for file in rows.png columns.png errors.png scores.json; do
+    holds "score --out: $file" test -s "$scratch/scores/$file"
+done
+run 1 probe identity --on model --subject rs+F01 --json
+holds "files and model agree on F01" python3 - "$scratch/scores/scores.json" "$scratch/stdout" <<'PYTHON'
+import json, sys
+files, planted = (json.load(open(path)) for path in sys.argv[1:])
+assert files["executor"] == "files" and files["fidelity"] == "unstated" and files["kernel"]["name"] == "unstated"
+assert files["scores"] == planted["scores"] and files["scores"]["differing"] > 0
+assert [p["scores"] for p in files["per_pass"]] == [p["scores"] for p in planted["per_pass"]]
+for name in "schema probe shape seed weights passes verdict worst_pass".split():
+    assert files[name] == planted[name], name
+PYTHON
+
+# One run instead of two: said, not guessed. What the user states about the run is handed on.
+rm -rf "$scratch/e"
+run 0 emit --out "$scratch/e" --historical
+kernel "$scratch/e" --once
+run 0 score --in "$scratch/e"
+says "unwritten rests on one output in 1 of 1 passes"
+echo '{"kernel": "numpy", "fidelity": "hardware"}' >"$scratch/e/run.json"
+run 0 score --in "$scratch/e"
+says "(hardware)"
+says "numpy"
+echo '{"kernel": "numpy", "fidelity": "perfect"}' >"$scratch/e/run.json"
+trouble "run.json: fidelity: wanted hardware" score --in "$scratch/e"
+rm "$scratch/e/run.json"
+
+# An output left as it was poisoned is unwritten, in one run as in two.
+cp "$scratch/e/poison_a.npy" "$scratch/e/out_0.npy"
+run 1 score --in "$scratch/e"
+says "unwritten     4096 of 4096"
+cp "$scratch/e/poison_b.npy" "$scratch/e/out_0_b.npy"
+run 1 score --in "$scratch/e"
+says "unwritten     4096 of 4096"
+
+# Trouble, each with its path.
+trouble "$scratch/e/out_0.npy: an output of an earlier run lies there" emit --out "$scratch/e" --historical
+rm "$scratch/e/out_0.npy"
+trouble "$scratch/e/out_0.npy: no output of pass 0; wanted <u2 (bf16 bits) or <f4 of shape (32, 128)" \
+    score --in "$scratch/e"
+cp "$scratch/e/x_0.npy" "$scratch/e/out_0.npy"
+run 1 score --in "$scratch/e" # at 32,128,128 x has the shape of an output, and is none
+cp "$scratch/e/ids.npy" "$scratch/e/out_0.npy"
+trouble "$scratch/e/out_0.npy: wanted <u2 (32, 128), found <i4 (1,)" score --in "$scratch/e"
+cp "$scratch/e/poison_a.npy" "$scratch/e/x_0.npy"
+trouble "$scratch/e/x_0.npy: not what this program emits" score --in "$scratch/e"
+finish
