@@ -46,7 +46,7 @@ enum status answer_make(enum fo_verdict verdict, json_t *document, struct text *
                         struct error *e)
 {
     text_add(text, "%s", ""); /* an empty text is a string too */
-    char *json = document ? json_text(document) : NULL;
+    char *json = json_text(document);
     json_decref(document);
     if (!json || text->failed) {
         free(json);
@@ -67,6 +67,7 @@ void fo_answer_free(struct fo_answer *a)
 
 int answer_end(enum status s, const struct error *e, struct fo_error *error)
 {
+    json_forget();
     if (s != STATUS_OK && error)
         error_line(e, error->line, sizeof error->line);
     return (int)s;

@@ -236,7 +236,6 @@ enum status map_against(const struct map *m, const char *path, json_t **document
     if (s != STATUS_OK)
         goto cleanup;
     enum fo_verdict found = f.wrong ? FO_DIFFERS : FO_CONFORMS;
-    json_put(document, "against", json_string(path));
     json_put(document, "verdict", json_string(fo_verdict_name(found)));
     json_put(document, "compared", json_integer((json_int_t)f.slots));
     json_put(document, "held_twice", json_integer((json_int_t)f.twice));
@@ -245,7 +244,7 @@ enum status map_against(const struct map *m, const char *path, json_t **document
              f.wrong, f.slots);
     json_put(document, "wrong", list_wrong(m, &f, text));
     if (f.never)
-        text_add(text, "%zu elements are held by no slot, %zu by more than one\n", f.never, f.twice);
+        text_add(text, "Elements held by no slot: %zu; by more than one: %zu\n", f.never, f.twice);
     if (f.wrong)
         s = explain(m, &f, document, text, e);
     if (s == STATUS_OK)

@@ -9,16 +9,41 @@
 
 enum { JSON_FILE_LIMIT = 64 << 20 };
 
-enum status json_read(const char *path, const char *schema, json_t **out, struct error *e)
+static _Thread_local bool out_of_memory;
+
+static void *watched_malloc(size_t size)
 {
-    uint8_t *bytes;
-    size_t size;
-    enum status s = file_read(path, JSON_FILE_LIMIT, &bytes, &size, e);
-    if (s != STATUS_OK)
-        return s;
+    void *block = malloc(size);
+    out_of_memory = out_of_memory || !block;
+    return block;
+}
+
+__attribute__((constructor)) static void watch_memory(void)
+{
+    json_set_alloc_funcs(watched_malloc, free);
+}
+
+void json_forget(void)
+{
+    out_of_memory = false;
+}
+
+static enum status no_memory(struct error *e, const char *path)
+{
+    error_set(e, STATUS_NO_MEMORY, "no memory for the document");
+    return error_at_path(e, path), STATUS_NO_MEMORY;
+}
+
+enum status json_parse(const char *path, const void *bytes, size_t size, const char *schema, json_t **out,
+                       struct error *e)
+{
+    enum status s;
     json_error_t at;
-    json_t *document = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, &at);
-    free(bytes);
+    json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &at);
+    if (out_of_memory) {
+        json_decref(document);
+        return no_memory(e, path);
+    }
     if (!document) {
         s = error_set(e, STATUS_BAD_INPUT, "not JSON: %s", at.text);
         error_at_path(e, path);
@@ -34,6 +59,18 @@ enum status json_read(const char *path, const char *schema, json_t **out, struct
     }
     *out = document;
     return STATUS_OK;
+}
+
+enum status json_read(const char *path, const char *schema, json_t **out, struct error *e)
+{
+    uint8_t *bytes;
+    size_t size;
+    enum status s = file_read(path, JSON_FILE_LIMIT, &bytes, &size, e);
+    if (s != STATUS_OK)
+        return s;
+    s = json_parse(path, bytes, size, schema, out, e);
+    free(bytes);
+    return s;
 }
 
 /* Arrays of plain numbers on one line: [0, 2] instead of four lines. In place; the text only shrinks. */
@@ -61,8 +98,10 @@ static void join_numbers(char *text)
 char *json_text(const json_t *document)
 {
     char *text = json_dumps(document, JSON_INDENT(2));
-    if (!text)
+    if (!text || out_of_memory) {
+        free(text);
         return NULL;
+    }
     join_numbers(text);
     size_t length = strlen(text);
     char *ended = realloc(text, length + 2);
@@ -78,10 +117,8 @@ char *json_text(const json_t *document)
 enum status json_write(const char *path, const json_t *document, struct error *e)
 {
     char *text = json_text(document);
-    if (!text) {
-        error_set(e, STATUS_NO_MEMORY, "no memory to write a document");
-        return error_at_path(e, path), STATUS_NO_MEMORY;
-    }
+    if (!text)
+        return no_memory(e, path);
     enum status s = file_write(path, text, strlen(text), e);
     free(text);
     return s;

@@ -1,5 +1,11 @@
 /* json: reading and writing JSON documents. The one home of jansson, besides safetensors.c, which parses a header with
- * it. */
+ * it.
+ *
+ * Jansson's containers lose a member in silence when there is no memory for it, and so do json_pack, json_dumps and
+ * some of its syntax errors. So every allocation of jansson goes through this module (a constructor calls
+ * json_set_alloc_funcs), which remembers for the thread that one failed: from then on nothing is written or parsed by
+ * this thread until json_forget. Who builds a document thus need not check every step. A document is built and written
+ * by one thread. */
 #ifndef FO_ORACLE_IO_JSON_H
 #define FO_ORACLE_IO_JSON_H
 
@@ -7,13 +13,19 @@
 
 #include "reference/status.h"
 
-/* Parse a whole file; duplicate keys are refused. *out is a new reference. errors: STATUS_IO; STATUS_BAD_INPUT with
- * line and column, or when the member `schema` is not the one wanted (schema NULL: any). */
+/* Parse; duplicate keys are refused. *out is a new reference. path names the input in errors. errors: STATUS_BAD_INPUT
+ * with line and column, or when the member `schema` is not the one wanted (schema NULL: any); STATUS_NO_MEMORY. */
+enum status json_parse(const char *path, const void *bytes, size_t size, const char *schema, json_t **out,
+                       struct error *e);
+/* The same for a whole file. errors: also STATUS_IO. */
 enum status json_read(const char *path, const char *schema, json_t **out, struct error *e);
-/* Write indented, keys in the order of insertion, with a final newline. Uses file_write. */
+/* Write indented, keys in the order of insertion, with a final newline. Uses file_write. errors: STATUS_IO;
+ * STATUS_NO_MEMORY, also when building the document ran out of it (document may be NULL then). */
 enum status json_write(const char *path, const json_t *document, struct error *e);
-/* The same text in memory; owned, NULL without memory. */
+/* The same text in memory; owned, NULL without memory as above. */
 char *json_text(const json_t *document);
+/* The failure is reported: this thread starts anew. Every public question ends with it. */
+void json_forget(void);
 /* A real that may be infinite or NaN: the strings "inf", "-inf" and "nan" where JSON has no number. */
 json_t *json_number(double x);
 
