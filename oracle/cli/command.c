@@ -20,7 +20,7 @@ static error_t common_parse(int key, char *argument, struct argp_state *state)
         c->json_out = argument;
         return 0;
     case KEY_BISECT:
-        c->bisect = 1;
+        argp_err_exit_status = EXIT_BISECT_SKIP;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -47,22 +47,11 @@ void command_parse(const struct argp *argp, int argc, char **argv, void *input)
     static char name[64];
     snprintf(name, sizeof name, "fragoracle %s", argv[0]);
     argv[0] = name;
-    if (argp_parse(argp, argc, argv, 0, NULL, input) != 0)
-        exit(EXIT_TROUBLE);
-}
-
-static int command_trouble(const struct common *c)
-{
-    return c->bisect ? EXIT_BISECT_SKIP : EXIT_TROUBLE;
-}
-
-/* Was everything written? A full disk shows only at the flush. */
-static int stdout_lost(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "fragoracle: standard output: %s\n", strerror(errno));
-    return 1;
+    int code = argp_parse(argp, argc, argv, 0, NULL, input);
+    if (code == 0)
+        return;
+    fprintf(stderr, "%s: cannot read the options: %s\n", name, strerror(code));
+    exit(argp_err_exit_status);
 }
 
 static int write_whole(const char *path, const char *text)
@@ -76,20 +65,19 @@ static int write_whole(const char *path, const char *text)
 
 int command_answer(const struct common *c, int failed, struct fo_answer *answer, const struct fo_error *error)
 {
-    int lost = 0;
     if (failed) {
         fprintf(stderr, "fragoracle: %s\n", error->line);
-        return command_trouble(c);
+        return argp_err_exit_status;
     }
-    fputs(answer->text, c->json ? stderr : stdout);
-    if (c->json_out)
-        lost = write_whole(c->json_out, answer->json);
-    else if (c->json)
+    int lost = c->json_out && write_whole(c->json_out, answer->json);
+    if (!lost)
+        fputs(answer->text, c->json ? stderr : stdout);
+    if (c->json && !c->json_out)
         fputs(answer->json, stdout);
     enum fo_verdict verdict = answer->verdict;
     fo_answer_free(answer);
-    if (stdout_lost() || lost || verdict == FO_UNDECIDED)
-        return command_trouble(c);
+    if (lost || verdict == FO_UNDECIDED)
+        return argp_err_exit_status;
     return verdict == FO_DIFFERS ? EXIT_DIFFERS : EXIT_CONFORMS;
 }
 

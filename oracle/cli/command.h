@@ -12,14 +12,15 @@ enum { EXIT_CONFORMS = 0, EXIT_DIFFERS = 1, EXIT_TROUBLE = 2, EXIT_BISECT_SKIP =
 /* Options that every command has: --json, --out FILE for the JSON where the command does not use --out itself,
  * --bisect. */
 struct common {
-    int json, bisect;
+    int json;
     const char *json_out;
 };
 /* The child parser of those options: {&common_argp, 0, NULL, 0}; its input is a struct common. */
 extern const struct argp common_argp;
 extern const struct argp common_argp_no_out;
 
-/* Parse; on bad usage argp prints its lines and the process exits with EXIT_TROUBLE. */
+/* Parse; on bad usage argp prints its lines and the process exits with argp_err_exit_status, which everywhere is the
+ * status of trouble: EXIT_TROUBLE, or EXIT_BISECT_SKIP under --bisect. */
 void command_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Prints the answer (text to stdout, or JSON to stdout or file and text to stderr) or the error line, frees the answer,
