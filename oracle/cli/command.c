@@ -15,7 +15,7 @@ enum { KEY_OPTION = 0x1000, KEY_JSON = 0x2000, KEY_JSON_OUT, KEY_BISECT, OPTIONS
 struct invocation {
     const struct command *command;
     char *options; /* the option struct */
-    int json, bisect;
+    int json;
     const char *json_out;
     unsigned given; /* bit i: option i was given */
 };
@@ -110,8 +110,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         in->json = 1;
         return 0;
     case KEY_BISECT:
-        in->bisect = 1;
-        return 0;
+        return 0; /* main has seen it */
     case ARGP_KEY_ARG:
         parse_operand(state, in, argument);
         return 0;
@@ -145,20 +144,6 @@ static void argp_options(const struct command *c, struct argp_option out[OPTIONS
     out[n] = (struct argp_option){0};
 }
 
-static int trouble(const struct invocation *in)
-{
-    return in->bisect ? EXIT_BISECT_SKIP : EXIT_TROUBLE;
-}
-
-/* Was everything written? A full disk shows only at the flush. */
-static int stdout_lost(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    fprintf(stderr, "fragoracle: standard output: %s\n", strerror(errno));
-    return 1;
-}
-
 static int json_lost(const char *path, const char *text)
 {
     struct fo_error error;
@@ -168,17 +153,16 @@ static int json_lost(const char *path, const char *text)
     return 1;
 }
 
-/* Text to stdout, or JSON to stdout or a file and text to stderr. */
+/* Text to stdout, or JSON to stdout or a file and text to stderr. main sees whether stdout took it. */
 static int print_answer(const struct invocation *in, const struct fo_answer *answer)
 {
-    int lost = 0;
+    if (in->json_out && json_lost(in->json_out, answer->json))
+        return argp_err_exit_status;
     fputs(answer->text, in->json ? stderr : stdout);
-    if (in->json_out)
-        lost = json_lost(in->json_out, answer->json);
-    else if (in->json)
+    if (in->json && !in->json_out)
         fputs(answer->json, stdout);
-    if (stdout_lost() || lost || answer->verdict == FO_UNDECIDED)
-        return trouble(in);
+    if (answer->verdict == FO_UNDECIDED)
+        return argp_err_exit_status;
     return answer->verdict == FO_DIFFERS ? EXIT_DIFFERS : EXIT_CONFORMS;
 }
 
@@ -204,14 +188,17 @@ int command_run(const struct command *c, int argc, char **argv)
     /* argp takes the program name for its messages from argv[0]. */
     snprintf(name, sizeof name, "fragoracle %s", c->name);
     argv[0] = name;
-    if (argp_parse(&argp, argc, argv, 0, NULL, &in) != 0)
-        return EXIT_TROUBLE;
+    int code = argp_parse(&argp, argc, argv, 0, NULL, &in);
+    if (code != 0) {
+        fprintf(stderr, "%s: cannot read the options: %s\n", name, strerror(code));
+        return argp_err_exit_status;
+    }
 
     struct fo_answer answer = {0};
     struct fo_error error;
     if (c->ask(options.bytes, &answer, &error) != 0) {
         fprintf(stderr, "fragoracle: %s\n", error.line);
-        return trouble(&in);
+        return argp_err_exit_status;
     }
     int status = print_answer(&in, &answer);
     fo_answer_free(&answer);

@@ -42,6 +42,7 @@ struct command {
     int (*ask)(const void *options, struct fo_answer *answer, struct fo_error *error);
 };
 
+/* Returns the exit status. Trouble is argp_err_exit_status: EXIT_TROUBLE, or EXIT_BISECT_SKIP under --bisect. */
 int command_run(const struct command *c, int argc, char **argv);
 /* Shows progress lines on a terminal only. */
 void command_progress(void *context, const char *line);

@@ -1,11 +1,14 @@
 /* failmalloc: preloaded into a program (LD_PRELOAD), makes its FAIL_MALLOC_AT-th call of malloc, calloc or realloc
  * fail, counted over all of them from the moment this library starts. Later calls succeed again, so that the program
- * meets the failure and then has what it needs to report it. Unset or 0: no call fails. Exports these three functions
- * only. */
+ * meets the failure and then has what it needs to report it. Unset or 0: no call fails. FAIL_MALLOC_COUNT=FILE: the
+ * number of calls is written there when the program ends. Exports these three functions only. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -23,9 +26,19 @@ __attribute__((constructor)) static void start(void)
     fail_at = text ? strtoul(text, NULL, 10) : 0;
 }
 
+__attribute__((destructor)) static void stop(void)
+{
+    const char *path = getenv("FAIL_MALLOC_COUNT");
+    char text[24];
+    int length = snprintf(text, sizeof text, "%lu\n", atomic_load(&calls));
+    int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
+    if (fd >= 0 && (write(fd, text, (size_t)length) != length || close(fd)))
+        abort();
+}
+
 static bool refused(void)
 {
-    if (fail_at == 0 || atomic_fetch_add(&calls, 1) + 1 != fail_at)
+    if (atomic_fetch_add(&calls, 1) + 1 != fail_at)
         return false;
     errno = ENOMEM;
     return true;
