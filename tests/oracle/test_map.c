@@ -545,8 +545,6 @@ static void fo_map_any_allocation_fails_without_a_trace(void **state)
 
 int main(void)
 {
-    /* jansson, where it is a shared library, is given the allocator that can fail. */
-    json_set_alloc_funcs(malloc, free);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map_parse_slot_and_element_are_inverse_everywhere),
         cmocka_unit_test(fo_map_query_and_its_inverse_give_the_same_answer),
