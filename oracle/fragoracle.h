@@ -115,11 +115,11 @@ int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct 
 /* The same through files, for a kernel in any language. emit writes the inputs of every pass to a folder, score reads
  * the outputs that the kernel left there. */
 struct fo_emit_options {
-    const char *kind; /* "identity" (default) */
     uint64_t P, N, K;
     struct fo_weights_options weights;
     int historical;
-    const char *out; /* needed: folder */
+    const char *out;  /* needed: folder */
+    const char *kind; /* "identity" (default) */
 };
 int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo_error *error);
 struct fo_score_options {
