@@ -85,8 +85,8 @@ trouble "$scratch/none.npy" map $op A --against "$scratch/none.npy"
 run 125 map $op C --bisect
 prints "" "fragoracle: \"C\" is no operand with a fragment; write A or D
 "
-usage "name an operation and an operand, as in $op A" map $op
-usage "one operation and one operand; 'A' is too much" map $op A A
+usage "OPERAND is needed" map $op
+usage "'A' is one argument too many" map $op A A
 
 # Dumps
 dump 1 2 | npy "$scratch/right.npy" '<u2' '128, 4, 2'
