@@ -21,7 +21,7 @@ enum { P = 9, N = 7, K = 64 }; /* N of no tile: what only the production kernel 
 
 static void emit(void **state, int historical)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random", .seed = 3}, historical, *state};
+    const struct fo_emit_options o = {P, N, K, {.kind = "random", .seed = 3}, historical, *state, NULL};
     struct fo_answer answer;
     struct fo_error error;
     if (fo_emit(&o, &answer, &error) != 0)
@@ -305,7 +305,7 @@ static void score_hands_on_what_the_user_states_about_the_run(void **state)
 
 static void emit_refuses_to_write_beside_outputs(void **state)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, *state};
+    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, *state, NULL};
     struct fo_answer answer;
     struct fo_error error;
     emit(state, 1);
@@ -318,7 +318,7 @@ static void emit_refuses_to_write_beside_outputs(void **state)
 
 static enum status emit_once(void *context, struct error *e)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, context};
+    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, context, NULL};
     struct fo_answer answer;
     struct fo_error error;
     int failed = fo_emit(&o, &answer, &error);
