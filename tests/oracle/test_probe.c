@@ -214,18 +214,18 @@ static void probe_refuses_what_cannot_be(void **state)
     assert_refused(&o, "--on : legal are");
 }
 
-/* A result that conforms, of 2 x 2, to be spoiled. */
+/* A result that conforms, of 2 x 3, to be spoiled. */
 struct fixture {
     struct identity_pass_result pass;
-    struct bf16 output[4], expected[4];
+    struct bf16 output[6], expected[6];
     struct identity_result result;
     struct scores_case c;
 };
 
 static void fixture_make(struct fixture *f)
 {
-    *f = (struct fixture){.pass = {.score = {.compared = 4, .first_differing = UINT64_MAX}},
-                          .c = {"rs", "model", "bit-exact model", "made", 2, 2, 32, 1, 1, 0, "", "again", true, NULL}};
+    *f = (struct fixture){.pass = {.score = {.compared = 6, .first_differing = UINT64_MAX}},
+                          .c = {"rs", "model", "bit-exact model", "made", 2, 3, 32, 1, 1, 0, "", "again", true, NULL}};
     snprintf(f->pass.report.kernel, sizeof f->pass.report.kernel, "k");
     f->result = (struct identity_result){.total = f->pass.score,
                                          .passes = 1,
@@ -265,8 +265,8 @@ static void scores_answer_differs_for_anything_that_is_not_as_it_should_be(void 
     assert_scored(&f, FO_DIFFERS, "repeat:  again --pass 0\n");
     fixture_make(&f);
     f.result.total.differing = f.pass.score.differing = 1;
-    f.result.total.first_differing = f.pass.score.first_differing = 3;
-    f.output[3].bits = BF16_ONE;
+    f.result.total.first_differing = f.pass.score.first_differing = 4;
+    f.output[4].bits = BF16_ONE;
     assert_scored(&f, FO_DIFFERS, "first row 1, col 1: is 1 (0x3f80), expected 0 (0x0000)");
     fixture_make(&f);
     f.c.repeat_takes_pass = false, f.c.note = "only half";
