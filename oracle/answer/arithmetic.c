@@ -118,7 +118,8 @@ static enum status compare_batches(const struct machine *m, bool exact, uint64_t
                                    struct arithmetic_result *r, struct error *e)
 {
     struct arithmetic_result result = {.first = ""};
-    size_t rounds = (size_t)((outputs + ARITHMETIC_TILE * REGIME_COUNT - 1) / (ARITHMETIC_TILE * REGIME_COUNT));
+    const uint64_t round = ARITHMETIC_TILE * REGIME_COUNT;
+    size_t rounds = (size_t)(outputs / round + (outputs % round != 0));
     size_t total = rounds * REGIME_COUNT;
     enum status s = STATUS_OK;
     for (size_t first = 0; s == STATUS_OK && first < total; first += BATCH) {
@@ -162,6 +163,7 @@ static const struct part parts[] = {{"a.npy", NPY_U2, {0, ARITHMETIC_M, REGIME_T
                                     {"c.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}},
                                     {"d.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}}};
 enum { PARTS = sizeof parts / sizeof *parts, PATH_SIZE = 4096 };
+static const char operation[] = "wgmma.m64n8k16.f32.bf16.bf16.rs";
 
 static enum status capture_write(const struct machine *m, const struct tiles *t, uint64_t seed, const char *folder,
                                  struct error *e)
@@ -179,9 +181,9 @@ static enum status capture_write(const struct machine *m, const struct tiles *t,
     json_t *regimes = json_array();
     for (int i = 0; i < REGIME_COUNT; i++)
         json_array_append_new(regimes, json_string(regime_name(i)));
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op",
-                          "wgmma.m64n8k16.f32.bf16.bf16.rs", "tiles", (json_int_t)t->count, "seed", (json_int_t)seed,
-                          "regimes", regimes, "provenance", json_of_machine(m));
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op", operation, "tiles",
+                  (json_int_t)t->count, "seed", (json_int_t)seed, "regimes", regimes, "provenance", json_of_machine(m));
     snprintf(path, sizeof path, "%s/capture.json", folder);
     s = j ? json_write(path, j, e) : error_set(e, STATUS_NO_MEMORY, "no memory for %s", path);
     json_decref(j);
@@ -203,6 +205,22 @@ enum status arithmetic_capture(const struct machine *m, size_t tiles, uint64_t s
     return s;
 }
 
+/* A capture of something else would be judged by the wrong rule. */
+static enum status capture_describes(const json_t *document, size_t tiles, struct error *e)
+{
+    const char *op = json_string_value(json_object_get(document, "op"));
+    const json_t *count = json_object_get(document, "tiles");
+    if (!op || strcmp(op, operation) != 0) {
+        error_set(e, STATUS_BAD_INPUT, "\"%.60s\" is not %s", op ? op : "", operation);
+        return error_at_field(e, "op"), STATUS_BAD_INPUT;
+    }
+    if (!json_is_integer(count) || json_integer_value(count) != (json_int_t)tiles || tiles == 0) {
+        error_set(e, STATUS_BAD_INPUT, "says something else than the %zu tiles of the arrays", tiles);
+        return error_at_field(e, "tiles"), STATUS_BAD_INPUT;
+    }
+    return STATUS_OK;
+}
+
 enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, json_t **provenance, struct error *e)
 {
     struct arithmetic_result result = {.first = ""};
@@ -221,9 +239,12 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
         if (s == STATUS_OK)
             count = array[i].shape[0];
     }
-    if (s == STATUS_OK && count == 0) {
-        s = error_set(e, STATUS_BAD_INPUT, "a capture without tiles");
-        error_at_path(e, folder);
+    if (s == STATUS_OK) {
+        s = capture_describes(document, count, e);
+        if (s != STATUS_OK) {
+            snprintf(path, sizeof path, "%s/capture.json", folder);
+            error_at_path(e, path);
+        }
     }
     if (s == STATUS_OK) {
         struct tiles t = {count, array[0].data, array[1].data, array[2].data, array[3].data};

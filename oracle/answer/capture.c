@@ -41,6 +41,8 @@ static void contract_text(const struct contract *c, const struct machine *m, str
     if (c->product_outputs)
         text_add(text, "  product   %zu of %zu outputs exact\n", c->product_outputs - c->product_wrong,
                  c->product_outputs);
+    if (c->first[0])
+        text_add(text, "  first     %s\n", c->first);
     if (c->locked)
         text_add(text, "contract: locked\n");
     else
