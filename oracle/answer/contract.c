@@ -35,9 +35,6 @@ enum status contract_judge(struct contract *c, struct error *e)
     c->slots = box_size(&c->map[CONTRACT_SPEC].domain);
     c->conforms = c->product_wrong == 0;
     c->first[0] = '\0';
-    if (!c->conforms)
-        snprintf(c->first, sizeof c->first, "product: %zu of %zu outputs are wrong", c->product_wrong,
-                 c->product_outputs);
     for (int s = 0; s < CONTRACT_SOURCES; s++) {
         struct layout_difference d;
         if (!c->present[s])
@@ -50,6 +47,9 @@ enum status contract_judge(struct contract *c, struct error *e)
             describe_first(c, (enum contract_source)s, &d);
         c->conforms = c->conforms && d.equal;
     }
+    if (c->product_wrong && c->first[0] == '\0')
+        snprintf(c->first, sizeof c->first, "product: %zu of %zu outputs are wrong", c->product_wrong,
+                 c->product_outputs);
     bool evidence = c->present[CONTRACT_ONEHOT] && (c->present[CONTRACT_LDMATRIX] || c->operand[0] == 'D');
     c->locked = c->conforms && evidence && c->product_outputs > 0 && c->fidelity == FIDELITY_HARDWARE;
     return STATUS_OK;
