@@ -6,7 +6,7 @@
 #include "oracle/answer/contract.h"
 #include "oracle/io/json.h"
 
-enum { CAPTURE_TILES = 12 }; /* of each regime: 61,440 outputs, 770 KB */
+enum { CAPTURE_TILES = 12 }; /* of each regime: 73,728 outputs, 923 KB */
 
 static enum status capture_arithmetic(const struct fo_capture_options *o, const struct machine *m,
                                       struct fo_answer *answer, struct error *e)
