@@ -13,7 +13,7 @@
 #include "reference/exact.h"
 #include "reference/number.h"
 
-enum { A_TILE = ARITHMETIC_M * REGIME_TERMS, B_TILE = ARITHMETIC_N * REGIME_TERMS, BATCH = 2048 * REGIME_COUNT };
+enum { A_TILE = ARITHMETIC_M * REGIME_TERMS, B_TILE = ARITHMETIC_N * REGIME_TERMS, BATCH = ARITHMETIC_BATCH };
 
 /* Tiles in the form that every machine takes. Tile t belongs to regime[t % regimes]. */
 struct tiles {

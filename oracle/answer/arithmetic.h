@@ -13,6 +13,7 @@
 #include "probes/regimes.h"
 
 enum { ARITHMETIC_M = 64, ARITHMETIC_N = 8, ARITHMETIC_TILE = ARITHMETIC_M * ARITHMETIC_N };
+enum { ARITHMETIC_BATCH = 256 * REGIME_COUNT }; /* tiles that a machine is given at once, 20 MB */
 
 struct arithmetic_result {
     uint64_t outputs[REGIME_COUNT], mismatches[REGIME_COUNT];

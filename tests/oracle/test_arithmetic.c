@@ -171,6 +171,14 @@ static void arithmetic_replay_misshaped_arrays_are_refused(void **state)
             STATUS_OK);
     }
     expect_refused(state, STATUS_BAD_INPUT, "capture.json", "tiles: says something else than the 0 tiles");
+    /* Not even when it says so itself: nothing compared is no evidence. */
+    char path[SCRATCH_PATH];
+    json_t *document;
+    assert_int_equal(json_read(scratch_path(state, "capture.json", path), NULL, &document, NULL), STATUS_OK);
+    json_object_set_new(document, "tiles", json_integer(0));
+    assert_int_equal(json_write(path, document, NULL), STATUS_OK);
+    json_decref(document);
+    expect_refused(state, STATUS_BAD_INPUT, "capture.json", "tiles: ");
     free(zeros);
 }
 
@@ -205,10 +213,11 @@ static void arithmetic_replay_wrong_description_is_refused(void **state)
 /* ---- machines --------------------------------------------------------------------------------------------------- */
 
 static struct machine honest;
-static size_t wrong_tile, wrong_output, tiles_seen;
+static size_t wrong_tile, wrong_output, tiles_seen, calls;
+static uint16_t first_row[2][REGIME_TERMS]; /* of the first two calls */
 static bool fails;
 
-/* Wrong in the last bit of one output of one tile, counted over all calls. */
+/* Wrong in the last bit of one output of one tile, counted over all calls, and of all that follow it in the tile. */
 static enum status lying_arithmetic(size_t tiles, const uint16_t *a, const uint16_t *b, const uint32_t *c, uint32_t *d,
                                     struct error *e)
 {
@@ -216,7 +225,11 @@ static enum status lying_arithmetic(size_t tiles, const uint16_t *a, const uint1
         return error_set(e, STATUS_DEVICE, "the tensor core fell over");
     enum status s = honest.arithmetic(tiles, a, b, c, d, e);
     if (wrong_tile >= tiles_seen && wrong_tile - tiles_seen < tiles)
-        d[(wrong_tile - tiles_seen) * ARITHMETIC_TILE + wrong_output] ^= 1;
+        for (size_t i = wrong_output; i < ARITHMETIC_TILE; i++)
+            d[(wrong_tile - tiles_seen) * ARITHMETIC_TILE + i] ^= 1;
+    if (calls < 2)
+        memcpy(first_row[calls], a, sizeof first_row[calls]);
+    calls++;
     tiles_seen += tiles;
     return s;
 }
@@ -224,7 +237,7 @@ static enum status lying_arithmetic(size_t tiles, const uint16_t *a, const uint1
 static struct machine liar(size_t tile, size_t output)
 {
     machine_model(&honest);
-    wrong_tile = tile, wrong_output = output, tiles_seen = 0, fails = false;
+    wrong_tile = tile, wrong_output = output, tiles_seen = calls = 0, fails = false;
     struct machine m = honest;
     m.arithmetic = lying_arithmetic;
     return m;
@@ -249,7 +262,7 @@ static void arithmetic_compare_one_wrong_output_is_found_in_any_batch(void **sta
 {
     (void)state;
     for (size_t tile = 0; tile < 30; tile += 7) {
-        struct machine m = liar(tile, 300);
+        struct machine m = liar(tile, 511);
         struct arithmetic_result r;
         assert_int_equal(arithmetic_compare(&m, 3 * ROUND, 3, &r, NULL), STATUS_OK);
         assert_int_equal(r.mismatches_all, 1);
@@ -265,6 +278,28 @@ static void arithmetic_compare_one_wrong_output_is_found_in_any_batch(void **sta
     assert_int_equal(r.outputs_all, 77);
 }
 
+/* Tiles of a later batch are other tiles, keep their regimes, and the first difference is the lowest of all. */
+static void arithmetic_compare_second_batch_goes_on_where_the_first_ended(void **state)
+{
+    (void)state;
+    struct machine m = liar(ARITHMETIC_BATCH + 4, 500);
+    struct arithmetic_result r;
+    assert_int_equal(arithmetic_compare(&m, (uint64_t)ARITHMETIC_BATCH * ARITHMETIC_TILE + 1, 3, &r, NULL), STATUS_OK);
+    assert_int_equal(calls, 2);
+    assert_memory_not_equal(first_row[0], first_row[1], sizeof first_row[0]);
+    assert_int_equal(r.mismatches_all, 12);
+    assert_int_equal(r.mismatches[4], 12);
+    /* Output 500 is row 62, column 4 of its tile. */
+    struct random random = {3 + (uint64_t)(ARITHMETIC_BATCH + 4) * 0x9e3779b97f4a7c15u};
+    struct bf16 a[ARITHMETIC_M * REGIME_TERMS], b[ARITHMETIC_N * REGIME_TERMS];
+    uint32_t c[ARITHMETIC_TILE];
+    char want[64];
+    regime_tile(4, &random, ARITHMETIC_M, ARITHMETIC_N, a, b, c);
+    snprintf(want, sizeof want, "C %08x, A*B %04x*%04x", c[500], a[62 * REGIME_TERMS].bits, b[4 * REGIME_TERMS].bits);
+    if (!strstr(r.first, want))
+        fail_msg("\"%s\" does not say \"%s\"", r.first, want);
+}
+
 /* The model is held against the rule written a second time; no machine takes part. */
 static void arithmetic_exact_model_has_no_mismatch(void **state)
 {
@@ -278,7 +313,7 @@ static void arithmetic_exact_model_has_no_mismatch(void **state)
 static void arithmetic_capture_is_what_replay_reads(void **state)
 {
     char folder[SCRATCH_PATH], path[SCRATCH_PATH + 16];
-    struct machine m = liar(5, 9);
+    struct machine m = liar(5, 511);
     struct arithmetic_result r;
     struct npy a;
     struct error e;
@@ -309,6 +344,7 @@ int main(void)
         IN_SCRATCH(arithmetic_replay_wrong_description_is_refused),
         cmocka_unit_test(arithmetic_compare_counts_whole_rounds_of_every_regime),
         cmocka_unit_test(arithmetic_compare_one_wrong_output_is_found_in_any_batch),
+        cmocka_unit_test(arithmetic_compare_second_batch_goes_on_where_the_first_ended),
         cmocka_unit_test(arithmetic_exact_model_has_no_mismatch),
         IN_SCRATCH(arithmetic_capture_is_what_replay_reads),
     };

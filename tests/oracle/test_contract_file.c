@@ -213,7 +213,6 @@ static void contract_read_every_needed_member_wrong_is_refused(void **state)
             enum status s = read_document(state, document, &c, &e);
             if (s == STATUS_OK)
                 fail_msg("%s, wrong in way %d, was accepted", members[i].member, (int)w);
-            /* "product.outputs" smaller than "wrong" blames the latter */
             expect_error(&e, STATUS_BAD_INPUT, path, members[i].field, -1, "");
             assert_true(e.why[0] != '\0');
             assert_memory_equal(&c, &untouched, sizeof c);
@@ -253,6 +252,25 @@ static void contract_read_points_out_of_range_are_refused(void **state)
             assert_string_equal(e.field, "ldmatrix");
             json_decref(document);
         }
+}
+
+/* One image more than the box has bits. */
+static void contract_read_surplus_images_are_refused(void **state)
+{
+    static const char *const dims[] = {"thread", "reg", "part"};
+    for (int i = 0; i < 3; i++) {
+        json_t *document = document_of(COMMITTED("A"));
+        const char *last;
+        char member[64];
+        struct contract c;
+        struct error e;
+        snprintf(member, sizeof member, "sources.onehot.basis.%s.0", dims[i]);
+        json_t *images = parent_of(document, member, &last);
+        json_array_append(images, json_array_get(images, 0));
+        assert_int_equal(read_document(state, document, &c, &e), STATUS_BAD_INPUT);
+        assert_string_equal(e.field, "onehot");
+        json_decref(document);
+    }
 }
 
 /* What a file claims of itself is not believed. */
@@ -352,6 +370,7 @@ int main(void)
         IN_SCRATCH(contract_read_table_comes_back_and_does_not_conform),
         IN_SCRATCH(contract_read_every_needed_member_wrong_is_refused),
         IN_SCRATCH(contract_read_points_out_of_range_are_refused),
+        IN_SCRATCH(contract_read_surplus_images_are_refused),
         IN_SCRATCH(contract_read_claims_are_judged_again),
         IN_SCRATCH(contract_read_lies_do_not_lock),
         IN_SCRATCH(contract_read_what_is_no_contract_is_refused),
