@@ -161,22 +161,23 @@ static enum status decoded_expert(const struct launch *l, uint32_t expert, struc
         decoded_drop(m);
     struct decoded d = {malloc(bytes), calloc(elements / RS_STEP_K, 1), 0};
     if (!d.a || !d.special)
-        failed = true;
+        goto no_memory;
 #pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         struct decoded part = d;
         failed = failed || decoded_tile(l, expert, tile, &part) != STATUS_OK;
         checksum += part.checksum;
     }
-    if (failed) {
-        free(d.a);
-        free(d.special);
-        return error_set(e, STATUS_NO_MEMORY, "no memory for the %zu weights of an expert", elements);
-    }
+    if (failed)
+        goto no_memory;
     d.checksum = checksum;
     m->decoded[expert] = d;
     m->decoded_bytes += bytes;
     return STATUS_OK;
+no_memory:
+    free(d.a);
+    free(d.special);
+    return error_set(e, STATUS_NO_MEMORY, "no memory for the %zu weights of an expert", elements);
 }
 
 /* D of one tile: d [64 features][64 tokens], zero where no token is. A step in which every activation is zero leaves
