@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "oracle/cli/command.h"
 
 enum { KEY_WEIGHTS = 0x2000, KEY_TENSOR, KEY_FOLDER, KEY_PAD_M, KEY_PAD_K, KEY_WARPS };
@@ -38,7 +40,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         in->o.pad_k = padding(state, "--pad-k", argument);
         return 0;
     case KEY_WARPS:
-        if (argument[1] != '\0' || (argument[0] != '4' && argument[0] != '8'))
+        if (strcmp(argument, "4") != 0 && strcmp(argument, "8") != 0)
             argp_error(state, "--num-warps '%s' is neither 4 nor 8", argument);
         in->o.num_warps = argument[0] - '0';
         return 0;
