@@ -225,16 +225,22 @@ RS_FN void rs_decode(uint32_t word, uint32_t scales, uint32_t step, const struct
         a[r] = rs_value(y, fault->pack_order[2 * r]) | rs_value(y, fault->pack_order[2 * r + 1]) << 16;
 }
 
-/* What the A registers of one k16 step add to the checksum that counters carry: every register times an odd number of
- * its own, so that an exchange of slots, threads or steps shows. Sums wrap, so their order does not matter. */
+/* What the A registers of one k16 step add to the checksum that counters carry. Each register is mixed with its place
+ * before the sum (the finaliser of MurmurHash3), so that an exchange of halves, slots, threads or steps shows. A mere
+ * weighted sum would not do: decoded values differ in their upper bits, and a product with a weight that differs by a
+ * multiple of 2^10 from another loses just those. Sums wrap, so their order does not matter. */
 RS_FN uint32_t rs_checksum(const uint32_t a[4], uint32_t k, uint32_t thread)
 {
     uint32_t sum = 0;
 #if defined(__CUDA_ARCH__)
 #pragma unroll
 #endif
-    for (uint32_t r = 0; r < 4; r++)
-        sum += a[r] * (2 * (k / RS_STEP_K * 4 * RS_THREADS + 4 * thread + r) + 1);
+    for (uint32_t r = 0; r < 4; r++) {
+        uint32_t h = a[r] + ((k / RS_STEP_K * RS_THREADS + thread) * 4 + r) * 0x9e3779b9u;
+        h = (h ^ h >> 16) * 0x85ebca6bu;
+        h = (h ^ h >> 13) * 0xc2b2ae35u;
+        sum += h ^ h >> 16;
+    }
     return sum;
 }
 

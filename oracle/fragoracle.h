@@ -118,7 +118,8 @@ struct fo_emit_options {
     uint64_t P, N, K;
     struct fo_weights_options weights;
     int historical;
-    const char *out; /* needed: folder */
+    const char *out;  /* needed: folder */
+    const char *kind; /* "identity" (default) */
 };
 int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo_error *error);
 struct fo_score_options {

@@ -177,6 +177,8 @@ int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo
     enum status s = STATUS_OK;
     if (!o->out)
         s = error_set(&e, STATUS_BAD_ARGUMENT, "emit wants --out DIR");
+    else if (o->kind && strcmp(o->kind, "identity") != 0)
+        s = error_set(&e, STATUS_BAD_ARGUMENT, "unknown probe '%s'; legal: identity", o->kind);
     if (s == STATUS_OK)
         s = identity_case_make(o->P, o->N, o->K, &o->weights, o->historical, -1, &c, &e);
     if (s == STATUS_OK)

@@ -86,24 +86,6 @@ enum status map_parse_element(const struct map *m, const char *text, struct poin
     return STATUS_OK;
 }
 
-static void keep(json_t **to, int failed)
-{
-    if (!failed)
-        return;
-    json_decref(*to);
-    *to = NULL;
-}
-
-void json_put(json_t **to, const char *key, json_t *value)
-{
-    keep(to, json_object_set_new(*to, key, value));
-}
-
-void json_push(json_t **to, json_t *value)
-{
-    keep(to, json_array_append_new(*to, value));
-}
-
 json_t *json_of_slot(const struct point *slot)
 {
     return json_pack("{s:s, s:i, s:i, s:i}", "space", "reg", "thread", (int)slot->at[THREAD], "reg", (int)slot->at[REG],
@@ -119,7 +101,7 @@ json_t *json_of_box(const struct box *b)
 {
     json_t *extents = json_object();
     for (int d = 0; d < b->rank; d++)
-        json_put(&extents, b->name[d], json_integer(b->extent[d]));
+        json_object_set_new(extents, b->name[d], json_integer(b->extent[d]));
     return extents;
 }
 
@@ -129,14 +111,14 @@ json_t *json_of_basis(const struct layout *l)
     for (int d = 0; d < l->domain.rank; d++) {
         json_t *images = json_array();
         for (int bit = 0; 1u << bit < l->domain.extent[d]; bit++)
-            json_push(&images, json_pack("[i,i]", (int)l->image[d][bit].at[0], (int)l->image[d][bit].at[1]));
-        json_put(&basis, l->domain.name[d], images);
+            json_array_append_new(images, json_pack("[i,i]", (int)l->image[d][bit].at[0], (int)l->image[d][bit].at[1]));
+        json_object_set_new(basis, l->domain.name[d], images);
     }
     return basis;
 }
 
 /* One slot and its element, asked from either side. */
-static enum status answer_query(const struct map *m, const struct fo_map_options *o, json_t **document,
+static enum status answer_query(const struct map *m, const struct fo_map_options *o, json_t *document,
                                 struct text *text, struct error *e)
 {
     struct point slot, element;
@@ -152,19 +134,19 @@ static enum status answer_query(const struct map *m, const struct fo_map_options
     }
     if (s != STATUS_OK)
         return s;
-    json_put(document, "slot", json_of_slot(&slot));
-    json_put(document, "element", json_of_element(&element));
+    json_object_set_new(document, "slot", json_of_slot(&slot));
+    json_object_set_new(document, "element", json_of_element(&element));
     text_add(text, "%s %s: thread %u, register %u, part %u holds element (%u,%u)\n", m->op, m->operand, slot.at[THREAD],
              slot.at[REG], slot.at[PART], element.at[0], element.at[1]);
     return STATUS_OK;
 }
 
-static void describe_whole(const struct map *m, json_t **document)
+static void describe_whole(const struct map *m, json_t *document)
 {
-    json_put(document, "slots", json_of_box(&m->forward.domain));
-    json_put(document, "elements", json_of_box(&m->forward.codomain));
-    json_put(document, "kind", json_string(layout_kind_name(m->forward.kind)));
-    json_put(document, "basis", json_of_basis(&m->forward));
+    json_object_set_new(document, "slots", json_of_box(&m->forward.domain));
+    json_object_set_new(document, "elements", json_of_box(&m->forward.codomain));
+    json_object_set_new(document, "kind", json_string(layout_kind_name(m->forward.kind)));
+    json_object_set_new(document, "basis", json_of_basis(&m->forward));
 }
 
 /* One question at a time: a query and a comparison have one form each. */
@@ -186,11 +168,11 @@ static enum status answer_map(const struct map *m, const struct fo_map_options *
     json_t *document = json_pack("{s:s, s:s, s:s}", "schema", "fragoracle.map/1", "op", m->op, "operand", m->operand);
     enum status s;
     if (o->slot || o->element) {
-        s = answer_query(m, o, &document, &text, e);
+        s = answer_query(m, o, document, &text, e);
     } else if (o->against) {
-        s = map_against(m, o->against, &document, &text, &verdict, e);
+        s = map_against(m, o->against, document, &text, &verdict, e);
     } else {
-        describe_whole(m, &document);
+        describe_whole(m, document);
         s = map_format(m, o->format, &text, e);
     }
     if (s == STATUS_OK && o->png) {

@@ -25,10 +25,6 @@ enum status map_parse_element(const struct map *m, const char *text, struct poin
  * STATUS_BAD_ARGUMENT: another format (lists them); STATUS_UNSUPPORTED: a map that this notation cannot say. */
 enum status map_format(const struct map *m, const char *format, struct text *out, struct error *e);
 
-/* Set a member, append an item; the value is taken over. Without memory *to becomes NULL and stays it, so that one look
- * at the end says whether all went well. */
-void json_put(json_t **to, const char *key, json_t *value);
-void json_push(json_t **to, json_t *value);
 /* JSON forms; new references, NULL without memory. */
 json_t *json_of_slot(const struct point *slot);
 json_t *json_of_element(const struct point *element);
@@ -42,7 +38,7 @@ json_t *json_of_basis(const struct layout *l);
  * numbers a register, part 0 in the low half; one of 32 bits where a register holds one element u2
  * [threads][registers][parts], or the same bytes as [threads][registers * parts] Adds its findings to `document` and
  * `text`. errors: those of npy_read; STATUS_BAD_INPUT: another type or shape. */
-enum status map_against(const struct map *m, const char *path, json_t **document, struct text *text,
+enum status map_against(const struct map *m, const char *path, json_t *document, struct text *text,
                         enum fo_verdict *verdict, struct error *e);
 
 #endif

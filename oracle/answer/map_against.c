@@ -106,8 +106,8 @@ static json_t *list_wrong(const struct map *m, const struct found *f, struct tex
         bool strange = f->code[i] >= box_size(elements);
         struct point have = strange ? (struct point){{0}} : box_point(elements, f->code[i]);
         json_t *found = strange ? json_pack("{s:I}", "code", (json_int_t)f->code[i]) : json_of_element(&have);
-        json_push(&list, json_pack("{s:o, s:o, s:o}", "slot", json_of_slot(&slot), "expected", json_of_element(&want),
-                                   "found", found));
+        json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "slot", json_of_slot(&slot), "expected",
+                                              json_of_element(&want), "found", found));
         if (listed++ >= SHOWN)
             continue;
         text_add(text, "  slot %u.%u.%u: expected (%u,%u), found ", slot.at[THREAD], slot.at[REG], slot.at[PART],
@@ -152,7 +152,7 @@ static bool find_bit(const struct layout *l, const struct point *image, struct b
 }
 
 /* What one bit of the found map does, where that is not what it should do. */
-static void explain_bit(const struct layout *want, const struct layout *have, struct bit at, json_t **moved,
+static void explain_bit(const struct layout *want, const struct layout *have, struct bit at, json_t *moved,
                         struct text *text)
 {
     const struct point *image = &have->image[at.dim][at.bit], *right = &want->image[at.dim][at.bit];
@@ -162,13 +162,14 @@ static void explain_bit(const struct layout *want, const struct layout *have, st
         return;
     bit_name(at, name);
     if (!find_bit(want, image, &as)) {
-        json_push(moved, json_pack("{s:s, s:[i,i]}", "bit", name, "image", (int)image->at[0], (int)image->at[1]));
+        json_array_append_new(moved,
+                              json_pack("{s:s, s:[i,i]}", "bit", name, "image", (int)image->at[0], (int)image->at[1]));
         text_add(text, "  %s steps by (%u,%u) instead of (%u,%u)\n", name, image->at[0], image->at[1], right->at[0],
                  right->at[1]);
         return;
     }
     bit_name(as, other);
-    json_push(moved, json_pack("{s:s, s:s}", "bit", name, "as", other));
+    json_array_append_new(moved, json_pack("{s:s, s:s}", "bit", name, "as", other));
     bool exchanged = point_equal(&have->image[as.dim][as.bit], right);
     if (!exchanged)
         text_add(text, "  %s does what %s should do\n", name, other);
@@ -196,7 +197,7 @@ static void explain_offset(const struct map *m, const struct layout *have, struc
 }
 
 /* Which simple thing happened, if it is one: an affine map differs from another by bits that moved. */
-static enum status explain(const struct map *m, const struct found *f, json_t **document, struct text *text,
+static enum status explain(const struct map *m, const struct found *f, json_t *document, struct text *text,
                            struct error *e)
 {
     struct layout table, have;
@@ -209,7 +210,7 @@ static enum status explain(const struct map *m, const struct found *f, json_t **
         layout_free(&table);
     }
     if (!affine) {
-        json_put(document, "explanation", json_pack("{s:s}", "kind", layout_kind_name(LAYOUT_TABLE)));
+        json_object_set_new(document, "explanation", json_pack("{s:s}", "kind", layout_kind_name(LAYOUT_TABLE)));
         text_add(text, "No exchange or inversion of slot bits explains it: the found map is a table.\n");
         return STATUS_OK;
     }
@@ -217,15 +218,16 @@ static enum status explain(const struct map *m, const struct found *f, json_t **
     text_add(text, "The found map is affine:\n");
     for (int d = 0; d < have.domain.rank; d++)
         for (int b = 0; 1u << b < have.domain.extent[d]; b++)
-            explain_bit(&m->forward, &have, (struct bit){d, b}, &moved, text);
+            explain_bit(&m->forward, &have, (struct bit){d, b}, moved, text);
     explain_offset(m, &have, text);
-    json_put(document, "explanation",
-             json_pack("{s:s, s:[i,i], s:o, s:o}", "kind", layout_kind_name(LAYOUT_AFFINE), "offset",
-                       (int)have.offset.at[0], (int)have.offset.at[1], "basis", json_of_basis(&have), "moved", moved));
+    json_object_set_new(document, "explanation",
+                        json_pack("{s:s, s:[i,i], s:o, s:o}", "kind", layout_kind_name(LAYOUT_AFFINE), "offset",
+                                  (int)have.offset.at[0], (int)have.offset.at[1], "basis", json_of_basis(&have),
+                                  "moved", moved));
     return STATUS_OK;
 }
 
-enum status map_against(const struct map *m, const char *path, json_t **document, struct text *text,
+enum status map_against(const struct map *m, const char *path, json_t *document, struct text *text,
                         enum fo_verdict *verdict, struct error *e)
 {
     struct found f = {0};
@@ -236,16 +238,15 @@ enum status map_against(const struct map *m, const char *path, json_t **document
     if (s != STATUS_OK)
         goto cleanup;
     enum fo_verdict found = f.wrong ? FO_DIFFERS : FO_CONFORMS;
-    json_put(document, "against", json_string(path));
-    json_put(document, "verdict", json_string(fo_verdict_name(found)));
-    json_put(document, "compared", json_integer((json_int_t)f.slots));
-    json_put(document, "held_twice", json_integer((json_int_t)f.twice));
-    json_put(document, "held_never", json_integer((json_int_t)f.never));
+    json_object_set_new(document, "verdict", json_string(fo_verdict_name(found)));
+    json_object_set_new(document, "compared", json_integer((json_int_t)f.slots));
+    json_object_set_new(document, "held_twice", json_integer((json_int_t)f.twice));
+    json_object_set_new(document, "held_never", json_integer((json_int_t)f.never));
     text_add(text, "%s %s against %s: %s, %zu of %zu slots wrong\n", m->op, m->operand, path, fo_verdict_name(found),
              f.wrong, f.slots);
-    json_put(document, "wrong", list_wrong(m, &f, text));
+    json_object_set_new(document, "wrong", list_wrong(m, &f, text));
     if (f.never)
-        text_add(text, "%zu elements are held by no slot, %zu by more than one\n", f.never, f.twice);
+        text_add(text, "Elements held by no slot: %zu; by more than one: %zu\n", f.never, f.twice);
     if (f.wrong)
         s = explain(m, &f, document, text, e);
     if (s == STATUS_OK)

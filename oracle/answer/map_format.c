@@ -5,7 +5,7 @@
 enum { THREAD, REG, PART };
 
 /* Registers side by side in one block of a table. */
-enum { BLOCK = 8, LANE_BITS = 5 };
+enum { BLOCK = 8, WIDTH = 8, LANE_BITS = 5 };
 
 /* One line a thread, blocks of BLOCK slots below each other. `markdown` puts bars between the columns. */
 static void add_blocks(const struct map *m, bool markdown, struct text *out)
@@ -19,7 +19,7 @@ static void add_blocks(const struct map *m, bool markdown, struct text *out)
         for (uint32_t s = first; s < last; s++) {
             char name[24];
             snprintf(name, sizeof name, parts > 1 ? "R%u.%u" : "R%u", s / parts, s % parts);
-            text_add(out, "%s%-8s", bar, name);
+            text_add(out, "%s%-*s", bar, markdown || s + 1 < last ? WIDTH : 0, name);
         }
         text_add(out, "%s", close);
         if (markdown) {
@@ -34,7 +34,7 @@ static void add_blocks(const struct map *m, bool markdown, struct text *out)
                 struct point at = layout_apply(&m->forward, &(struct point){{t, s / parts, s % parts}});
                 char element[24];
                 snprintf(element, sizeof element, "(%u,%u)", at.at[0], at.at[1]);
-                text_add(out, "%s%-8s", bar, element);
+                text_add(out, "%s%-*s", bar, markdown || s + 1 < last ? WIDTH : 0, element);
             }
             text_add(out, "%s", close);
         }

@@ -1,54 +1,25 @@
 #include "oracle/cli/command.h"
 
-enum { KEY_IN = 0x2000, KEY_FOLDER };
+typedef struct fo_score_options options_t;
 
-struct input {
-    struct common common;
-    struct fo_score_options o;
+static const struct command_option options[] = {
+    {"in", "DIR", OPTION_TEXT, offsetof(options_t, in), 1,
+     "A folder that emit wrote, with the outputs that emit.json names and, if you like, run.json: {\"kernel\": NAME, "
+     "\"device\": NAME, \"fidelity\": \"hardware\"} (needed)"},
+    {"out", "DIR", OPTION_TEXT, offsetof(options_t, out), 0,
+     "Write scores.json, rows.png, columns.png and errors.png there"},
+    {0}};
+
+static int ask(const void *o, struct fo_answer *answer, struct fo_error *error)
+{
+    return fo_score(o, answer, error);
+}
+
+const struct command command_score = {
+    .name = "score",
+    .does = "score the outputs that such a kernel left",
+    .doc = "Scores the outputs that a kernel in any language left for the inputs of `fragoracle emit`.",
+    .options = options,
+    .size = sizeof(options_t),
+    .ask = ask,
 };
-
-static error_t parse(int key, char *argument, struct argp_state *state)
-{
-    struct input *in = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &in->common;
-        return 0;
-    case KEY_IN:
-        in->o.in = argument;
-        return 0;
-    case KEY_FOLDER:
-        in->o.out = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (!in->o.in)
-            argp_error(state, "--in DIR is needed");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-int command_score(int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        {"in", KEY_IN, "DIR", 0,
-         "A folder that emit wrote, with the outputs that emit.json names and, if you like, run.json: {\"kernel\": "
-         "NAME, "
-         "\"device\": NAME, \"fidelity\": \"hardware\"} (needed)",
-         0},
-        {"out", KEY_FOLDER, "DIR", 0, "Write scores.json, rows.png, columns.png and errors.png there", 0},
-        {0}};
-    static const struct argp_child children[] = {{&common_argp_no_out, 0, NULL, 0}, {0}};
-    static const struct argp argp = {
-        .options = options,
-        .parser = parse,
-        .doc = "Scores the outputs that a kernel in any language left for the inputs of `fragoracle emit`.",
-        .children = children,
-    };
-    struct input in = {0};
-    struct fo_answer answer = {0};
-    struct fo_error error;
-    command_parse(&argp, argc, argv, &in);
-    return command_answer(&in.common, fo_score(&in.o, &answer, &error), &answer, &error);
-}

@@ -1,60 +1,150 @@
 #include "oracle/cli/command.h"
 
+#include <argp.h>
+#include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_JSON = 0x1000, KEY_OUT, KEY_BISECT };
+enum { KEY_OPTION = 0x1000, KEY_JSON = 0x2000, KEY_JSON_OUT, KEY_BISECT, OPTIONS_MOST = 16, OPTIONS_SIZE = 256 };
 
-static error_t common_parse(int key, char *argument, struct argp_state *state)
+/* What one run of a command is told. */
+struct invocation {
+    const struct command *command;
+    char *options; /* the option struct */
+    int json;
+    const char *json_out;
+    unsigned given; /* bit i: option i was given */
+};
+
+static uint64_t parse_number(struct argp_state *state, const char *option, const char *text, uint64_t least,
+                             uint64_t most)
 {
-    struct common *c = state->input;
-    switch (key) {
-    case KEY_JSON:
-        c->json = 1;
+    char *end;
+    errno = 0;
+    uint64_t value = strtoull(text, &end, 0);
+    if (end == text || *end || errno || strchr(text, '-'))
+        argp_error(state, "--%s '%s' is not a number", option, text);
+    if (value < least)
+        argp_error(state, "--%s %s: must be at least %" PRIu64, option, text, least);
+    if (value > most)
+        argp_error(state, "--%s %s: must be at most %" PRIu64, option, text, most);
+    return value;
+}
+
+static void parse_shape(struct argp_state *state, const char *text, uint64_t shape[3])
+{
+    int used = 0;
+    if (sscanf(text, "%" SCNu64 ",%" SCNu64 ",%" SCNu64 "%n", &shape[0], &shape[1], &shape[2], &used) != 3 ||
+        text[used] || strchr(text, '-') || !shape[0] || !shape[1] || !shape[2])
+        argp_error(state, "--shape '%s' is not P,N,K (three positive numbers)", text);
+}
+
+static void parse_option(struct argp_state *state, const struct command_option *o, char *text, char *member)
+{
+    uint64_t number;
+    int small;
+    switch (o->kind) {
+    case OPTION_TEXT:
+        memcpy(member, &text, sizeof text);
+        break;
+    case OPTION_NUMBER:
+    case OPTION_INDEX:
+    case OPTION_POSITIVE:
+        number = parse_number(state, o->name, text, o->kind == OPTION_POSITIVE,
+                              o->kind == OPTION_INDEX ? INT64_MAX : UINT64_MAX);
+        memcpy(member, &number, sizeof number);
+        break;
+    case OPTION_INT:
+        small = (int)parse_number(state, o->name, text, 1, INT32_MAX);
+        memcpy(member, &small, sizeof small);
+        break;
+    case OPTION_FLAG:
+        small = 1;
+        memcpy(member, &small, sizeof small);
+        break;
+    case OPTION_SHAPE:
+        parse_shape(state, text, (uint64_t *)(void *)member);
+        break;
+    }
+}
+
+static void parse_operand(struct argp_state *state, struct invocation *in, char *text)
+{
+    const struct command *c = in->command;
+    if (state->arg_num >= COMMAND_OPERANDS || !c->operands[state->arg_num])
+        argp_error(state, "'%s' is one argument too many", text);
+    else
+        memcpy(in->options + c->operand_offset[state->arg_num], &text, sizeof text);
+}
+
+/* Everything that must be there. */
+static void parse_end(struct argp_state *state, const struct invocation *in)
+{
+    const struct command *c = in->command;
+    if ((int)state->arg_num < c->operands_needed)
+        argp_error(state, "%s is needed", c->operands[state->arg_num]);
+    for (int i = 0; c->options && c->options[i].name; i++)
+        if (c->options[i].needed && !(in->given >> i & 1u))
+            argp_error(state, "--%s %s is needed", c->options[i].name, c->options[i].argument);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct invocation *in = state->input;
+    if (key >= KEY_OPTION && key < KEY_OPTION + OPTIONS_MOST) {
+        const struct command_option *o = &in->command->options[key - KEY_OPTION];
+        parse_option(state, o, argument, in->options + o->offset);
+        in->given |= 1u << (key - KEY_OPTION);
         return 0;
-    case KEY_OUT:
-        c->json = 1;
-        c->json_out = argument;
+    }
+    switch (key) {
+    case KEY_JSON_OUT:
+        in->json_out = argument;
+        in->json = 1;
+        return 0;
+    case KEY_JSON:
+        in->json = 1;
         return 0;
     case KEY_BISECT:
-        argp_err_exit_status = EXIT_BISECT_SKIP;
+        return 0; /* main has seen it */
+    case ARGP_KEY_ARG:
+        parse_operand(state, in, argument);
+        return 0;
+    case ARGP_KEY_END:
+        parse_end(state, in);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_option options_with_out[] = {
-    {"json", KEY_JSON, NULL, 0, "Machine-readable answer on standard output; prose goes to standard error", 0},
-    {"out", KEY_OUT, "FILE", 0, "Write the machine-readable answer to FILE", 0},
-    {"bisect", KEY_BISECT, NULL, 0, "Exit with 125 where it would be 2 (git bisect skips)", 0},
-    {0}};
-
-static const struct argp_option options_without_out[] = {
-    {"json", KEY_JSON, NULL, 0, "Machine-readable answer on standard output; prose goes to standard error", 0},
-    {"bisect", KEY_BISECT, NULL, 0, "Exit with 125 where it would be 2 (git bisect skips)", 0},
-    {0}};
-
-const struct argp common_argp = {.options = options_with_out, .parser = common_parse};
-const struct argp common_argp_no_out = {.options = options_without_out, .parser = common_parse};
-
-void command_parse(const struct argp *argp, int argc, char **argv, void *input)
+/* The table of a command, and what every command has, as argp wants it. */
+static void argp_options(const struct command *c, struct argp_option out[OPTIONS_MOST + 4])
 {
-    /* argp takes the program name for its messages from argv[0]. */
-    static char name[64];
-    snprintf(name, sizeof name, "fragoracle %s", argv[0]);
-    argv[0] = name;
-    int code = argp_parse(argp, argc, argv, 0, NULL, input);
-    if (code == 0)
-        return;
-    fprintf(stderr, "%s: cannot read the options: %s\n", name, strerror(code));
-    exit(argp_err_exit_status);
+    int n = 0;
+    for (; c->options && c->options[n].name; n++) {
+        assert(n < OPTIONS_MOST);
+        out[n] = (struct argp_option){.name = c->options[n].name,
+                                      .key = KEY_OPTION + n,
+                                      .arg = c->options[n].argument,
+                                      .doc = c->options[n].help};
+    }
+    out[n++] = (struct argp_option){.name = "json",
+                                    .key = KEY_JSON,
+                                    .doc = "Machine-readable answer on standard output; prose goes to standard error"};
+    if (c->json_out)
+        out[n++] = (struct argp_option){
+            .name = "out", .key = KEY_JSON_OUT, .arg = "FILE", .doc = "Write the machine-readable answer to FILE"};
+    out[n++] = (struct argp_option){
+        .name = "bisect", .key = KEY_BISECT, .doc = "Exit with 125 where it would be 2 (git bisect skips)"};
+    out[n] = (struct argp_option){0};
 }
 
-static int write_whole(const char *path, const char *text)
+static int json_lost(const char *path, const char *text)
 {
     struct fo_error error;
     if (fo_write_file(path, text, strlen(text), &error) == 0)
@@ -63,41 +153,56 @@ static int write_whole(const char *path, const char *text)
     return 1;
 }
 
-int command_answer(const struct common *c, int failed, struct fo_answer *answer, const struct fo_error *error)
+/* Text to stdout, or JSON to stdout or a file and text to stderr. main sees whether stdout took it. */
+static int print_answer(const struct invocation *in, const struct fo_answer *answer)
 {
-    if (failed) {
-        fprintf(stderr, "fragoracle: %s\n", error->line);
+    if (in->json_out && json_lost(in->json_out, answer->json))
+        return argp_err_exit_status;
+    fputs(answer->text, in->json ? stderr : stdout);
+    if (in->json && !in->json_out)
+        fputs(answer->json, stdout);
+    if (answer->verdict == FO_UNDECIDED)
+        return argp_err_exit_status;
+    return answer->verdict == FO_DIFFERS ? EXIT_DIFFERS : EXIT_CONFORMS;
+}
+
+int command_run(const struct command *c, int argc, char **argv)
+{
+    union {
+        char bytes[OPTIONS_SIZE];
+        uint64_t align;
+    } options = {{0}};
+    struct argp_option table[OPTIONS_MOST + 4];
+    char name[64], operands[64] = "";
+    struct invocation in = {.command = c, .options = options.bytes};
+    assert(c->size <= sizeof options);
+    if (c->defaults)
+        memcpy(options.bytes, c->defaults, c->size);
+    argp_options(c, table);
+    for (int i = 0; i < COMMAND_OPERANDS && c->operands[i]; i++) {
+        size_t used = strlen(operands);
+        snprintf(operands + used, sizeof operands - used, i < c->operands_needed ? "%s%s" : "%s[%s]", i ? " " : "",
+                 c->operands[i]);
+    }
+    const struct argp argp = {.options = table, .parser = parse, .args_doc = operands, .doc = c->doc};
+    /* argp takes the program name for its messages from argv[0]. */
+    snprintf(name, sizeof name, "fragoracle %s", c->name);
+    argv[0] = name;
+    int code = argp_parse(&argp, argc, argv, 0, NULL, &in);
+    if (code != 0) {
+        fprintf(stderr, "%s: cannot read the options: %s\n", name, strerror(code));
         return argp_err_exit_status;
     }
-    int lost = c->json_out && write_whole(c->json_out, answer->json);
-    if (!lost)
-        fputs(answer->text, c->json ? stderr : stdout);
-    if (c->json && !c->json_out)
-        fputs(answer->json, stdout);
-    enum fo_verdict verdict = answer->verdict;
-    fo_answer_free(answer);
-    if (lost || verdict == FO_UNDECIDED)
+
+    struct fo_answer answer = {0};
+    struct fo_error error;
+    if (c->ask(options.bytes, &answer, &error) != 0) {
+        fprintf(stderr, "fragoracle: %s\n", error.line);
         return argp_err_exit_status;
-    return verdict == FO_DIFFERS ? EXIT_DIFFERS : EXIT_CONFORMS;
-}
-
-uint64_t command_number(struct argp_state *state, const char *option, const char *text)
-{
-    char *end;
-    errno = 0;
-    unsigned long long value = strtoull(text, &end, 0);
-    if (end == text || *end || errno || text[0] == '-')
-        argp_error(state, "%s '%s' is not a number", option, text);
-    return value;
-}
-
-void command_shape(struct argp_state *state, const char *text, uint64_t shape[3])
-{
-    unsigned long long p, n, k;
-    int used = 0;
-    if (sscanf(text, "%llu,%llu,%llu%n", &p, &n, &k, &used) != 3 || text[used] || strchr(text, '-') || !p || !n || !k)
-        argp_error(state, "--shape '%s' is not P,N,K (three positive numbers)", text);
-    shape[0] = p, shape[1] = n, shape[2] = k;
+    }
+    int status = print_answer(&in, &answer);
+    fo_answer_free(&answer);
+    return status;
 }
 
 void command_progress(void *context, const char *line)

@@ -1,4 +1,5 @@
 /* main: a table of commands. */
+#include <argp.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,28 +9,17 @@
 
 #include "oracle/cli/command.h"
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *does;
-} commands[] = {
-    {"list", command_list, "operations, operands, subjects, probes, faults, devices"},
-    {"map", command_map, "the fragment map of an operand, queried in both directions"},
-    {"capture", command_capture, "measure the map, or tiles of arithmetic, and write what was measured"},
-    {"decode", command_decode, "the decode contract, exhaustive or over real weights"},
-    {"pack", command_pack, "checkpoint tensors to the layout of the kernel"},
-    {"unpack", command_unpack, "and back"},
-    {"probe", command_probe, "ask a subject with inputs whose outputs name their source"},
-    {"emit", command_emit, "write the inputs of a probe to files, for a kernel in any language"},
-    {"score", command_score, "score the outputs that such a kernel left"},
-    {"check", command_check, "everything, in trust order; one table, one exit status"},
+static const struct command *const commands[] = {
+    &command_list,   &command_map,   &command_capture, &command_decode, &command_pack,
+    &command_unpack, &command_probe, &command_emit,    &command_score,  &command_check,
 };
+enum { COMMANDS = sizeof commands / sizeof *commands };
 
 static void usage(FILE *to)
 {
     fprintf(to, "Usage: fragoracle COMMAND [options]\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].does);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(to, "  %-9s %s\n", commands[i]->name, commands[i]->does);
     fprintf(to, "\n`fragoracle COMMAND --help` lists the options of a command.\n"
                 "Exit status: 0 conforms, permitted or not-applicable; 1 differs; 2 trouble, or nothing decided.\n");
 }
@@ -68,9 +58,9 @@ int main(int argc, char **argv)
         usage(stdout);
         return EXIT_CONFORMS;
     }
-    for (size_t i = 0; argc >= 2 && i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return outcome = commands[i].run(argc - 1, argv + 1);
+    for (size_t i = 0; argc >= 2 && i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i]->name) == 0)
+            return outcome = command_run(commands[i], argc - 1, argv + 1);
     if (argc >= 2)
         fprintf(stderr, "fragoracle: unknown command '%s'; `fragoracle --help` lists them\n", argv[1]);
     else

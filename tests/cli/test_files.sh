@@ -24,6 +24,8 @@ for how in "" "--historical" "--shape 33,144,96 --weights adversarial" "--shape 
     says "verdict: conforms"
     says "(unstated)"
 done
+says "P,N,K = 9,48,32, experts 8"
+says "random, seed 7"
 
 # With F01 it differs, and scores as the planted production kernel does on the model: two programs, one fault.
 rm -rf "$scratch/e"

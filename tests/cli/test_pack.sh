@@ -40,8 +40,8 @@ run 0 pack --weights $sample --tensor $gate --out "$scratch/p" --json
 holds "pack --json is layout.json" cmp "$scratch/stdout" "$scratch/p/layout.json"
 trouble "pad" pack --weights $sample --tensor $gate --out "$scratch/q" --pad-m 17
 trouble "pad" pack --weights $sample --tensor $gate --out "$scratch/q" --pad-k 33
-usage "--num-warps '5' is neither 4 nor 8" pack --weights $sample --tensor $gate --out "$scratch/q" --num-warps 5
-usage "--pad-m 0: a padding is a positive number" pack --weights $sample --tensor $gate --out "$scratch/q" --pad-m 0
+trouble "scales cannot be laid out for 5 warps; use 4 or 8" pack --weights $sample --tensor $gate --out "$scratch/q" --num-warps 5
+usage "--pad-m 0: must be at least 1" pack --weights $sample --tensor $gate --out "$scratch/q" --pad-m 0
 trouble "$sample: " pack --weights $sample --tensor nothing --out "$scratch/q"
 checks=$((checks + 1))
 [ ! -e "$scratch/q" ] || wrong "a refused pack made its folder"

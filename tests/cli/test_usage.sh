@@ -9,14 +9,14 @@ for command in probe emit score pack unpack; do
     says "Usage: fragoracle $command"
     usage "unrecognized option '--nonsense'" $command --nonsense
 done
-usage "KIND is needed; legal: identity" probe
-usage "one KIND only" probe identity identity
+usage "KIND is needed" probe
+usage "'identity' is one argument too many" probe identity identity
 trouble "unknown probe 'shift'; legal: identity" probe shift
 usage "unknown probe 'shift'; legal: identity" emit shift --out "$scratch/e"
 usage "--out DIR is needed" emit
 usage "--in DIR is needed" score
-usage "--weights, --tensor and --out are needed" pack --weights $sample --tensor $gate
-usage "--in and --out are needed" unpack --in "$scratch"
+usage "--out DIR is needed" pack --weights $sample --tensor $gate
+usage "--out FILE is needed" unpack --in "$scratch"
 
 # Shapes
 usage "--shape '32,128' is not P,N,K" probe identity --shape 32,128

@@ -511,7 +511,5 @@ int main(void)
         cmocka_unit_test(safetensors_weights_wrong_tensor_is_refused),
         IN_SCRATCH(safetensors_without_memory_says_so),
     };
-    /* The JSON library may be shared: its allocations shall fail with ours. */
-    json_set_alloc_funcs(malloc, free);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

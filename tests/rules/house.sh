@@ -16,7 +16,7 @@ for file in $sources; do
     files=$((files + 1))
     lines=$(wc -l <"$file")
     [ "$lines" -le 600 ] || wrong "$file: $lines lines, more than 600"
-    left=$(grep -nE '(TO''DO|FIX''ME|XX''X)' "$file" /dev/null) && wrong "$left"
+    left=$(grep -nwE '(TO''DO|FIX''ME|XX''X)' "$file" /dev/null) && wrong "$left"
     case $file in *.sh | .ci/run) bash -n "$file" || wrong "$file: does not parse" ;; esac
 done
 for room in reference kernels probes oracle tests artifacts; do
