@@ -38,14 +38,14 @@ helps() {
 all_help() {
     helps list
     helps map --slot --element --png --against "table (default)"
-    helps capture "all (default)" "auto (default" "Seed of arithmetic (default 1)"
-    helps decode "auto (default" "without it the contract is exhaustive" "Expert of the tensor (default 0)" "(default 1)"
+    helps capture "all (default)" "default auto" "Seed of arithmetic (default 1)"
+    helps decode "default auto" "without it the contract is exhaustive" "Expert of the tensor (default 0)" "(default 1)"
     helps pack "multiple of ROWS (default 16)" "multiple of BYTES (default 32)" "so many warps (default 4)"
     helps unpack --in --out
     helps probe "default 80,208,192" "historical: 32,128,128" "sample (default)" "rs (default)" "default auto" "(default all)"
     helps emit "default 80,208,192" "sample (default)" --out
     helps score --in --out
-    helps check "rs (default)" "auto (default" "(default 1000000)" "Seed of everything that is drawn (default 1)"
+    helps check "rs (default)" "default auto" "(default 1000000)" "Seed of everything that is drawn (default 1)"
     local listed
     listed=$("$binary" --help | grep -c '^  [a-z]')
     [[ $listed -eq $cases ]] || wrong "--help lists $listed commands, $cases were asked"
@@ -59,14 +59,14 @@ commands_and_options() {
         refuses "--frobnicate" "$command" --frobnicate
     done
     refuses "requires an argument" decode --expert
-    refuses "OP OPERAND" capture $op
-    refuses "operation and an operand" map
-    refuses "operation and an operand" map $op
-    refuses "too much" map $op A B
-    refuses "too many" capture $op A B
-    refuses "Too many" list extra
-    refuses "unexpected" decode extra
-    refuses "unexpected" check extra
+    refuses "OPERAND is needed" capture $op
+    refuses "OP is needed" map
+    refuses "OPERAND is needed" map $op
+    refuses "one argument too many" map $op A B
+    refuses "one argument too many" capture $op A B
+    refuses "one argument too many" list extra
+    refuses "one argument too many" decode extra
+    refuses "one argument too many" check extra
     refuses "needed" pack
     refuses "needed" unpack
     refuses "needed" score
@@ -101,8 +101,8 @@ names() {
     refuses "F99" probe identity --subject rs+F99
     refuses "F99" check --subject rs+F01+F99
     refuses "frob" check --on frob
-    refuses "--num-warps '5'" pack --num-warps 5
-    refuses "" pack --num-warps ""
+    refuses "5" pack --weights "$sample" --tensor $tensor --out "$work/out" --num-warps 5
+    refuses "--num-warps ''" pack --num-warps ""
     refuses "--pad-m" pack --pad-m 0
     refuses "--pad-k" pack --pad-k 0
 }
