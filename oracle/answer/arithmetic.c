@@ -153,6 +153,8 @@ enum status arithmetic_exact(uint64_t outputs, uint64_t seed, struct arithmetic_
 
 /* ---- captures --------------------------------------------------------------------------------------------------- */
 
+#define CAPTURE_OP "wgmma.m64n8k16.f32.bf16.bf16.rs"
+
 struct part {
     const char *name;
     enum npy_type type;
@@ -183,9 +185,9 @@ static enum status capture_write(const struct machine *m, const struct tiles *t,
     json_t *regimes = json_array();
     for (int i = 0; i < REGIME_COUNT; i++)
         json_array_append_new(regimes, json_string(regime_name(i)));
-    json_t *j = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op",
-                          "wgmma.m64n8k16.f32.bf16.bf16.rs", "tiles", (json_int_t)t->count, "seed", (json_int_t)seed,
-                          "regimes", regimes, "provenance", json_of_machine(m));
+    json_t *j =
+        json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op", CAPTURE_OP, "tiles",
+                  (json_int_t)t->count, "seed", (json_int_t)seed, "regimes", regimes, "provenance", json_of_machine(m));
     s = json_write(path, j, e);
     json_decref(j);
     return s;
@@ -204,6 +206,20 @@ enum status arithmetic_capture(const struct machine *m, size_t tiles, uint64_t s
         s = capture_write(m, &t, seed, folder, e);
     tiles_free(&t);
     return s;
+}
+
+/* Tiles of the one operation that the model replays, and as many as there are. */
+static enum status check_capture(const json_t *document, size_t count, const char *folder, struct error *e)
+{
+    const char *op = json_string_value(json_object_get(document, "op"));
+    json_int_t tiles = json_integer_value(json_object_get(document, "tiles"));
+    if (!op || strcmp(op, CAPTURE_OP) != 0)
+        error_set(e, STATUS_BAD_INPUT, "capture.json: op: wanted %s", CAPTURE_OP);
+    else if (count == 0 || tiles < 0 || (size_t)tiles != count)
+        error_set(e, STATUS_BAD_INPUT, "capture.json: tiles: says %lld, the arrays hold %zu", (long long)tiles, count);
+    else
+        return STATUS_OK;
+    return error_at_path(e, folder), STATUS_BAD_INPUT;
 }
 
 enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, json_t **provenance, struct error *e)
@@ -226,10 +242,8 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
         if (s == STATUS_OK)
             count = array[i].shape[0];
     }
-    if (s == STATUS_OK && count == 0) {
-        s = error_set(e, STATUS_BAD_INPUT, "a capture without tiles");
-        error_at_path(e, folder);
-    }
+    if (s == STATUS_OK)
+        s = check_capture(document, count, folder, e);
     if (s == STATUS_OK) {
         struct tiles t = {count, array[0].data, array[1].data, array[2].data, array[3].data};
         tiles_compare(&t, 0, false, &result);
