@@ -65,6 +65,10 @@ const char *error_line(const struct error *e, char *text, size_t size)
         APPEND("byte %" PRId64 ": ", e->offset);
     APPEND("%s", e->why);
 #undef APPEND
+    /* Names come from files and command lines: what they hold shall neither break the line nor reach a terminal. */
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
     return text;
 }
 

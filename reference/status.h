@@ -43,7 +43,8 @@ enum status error_at_path(struct error *e, const char *path);
 enum status error_at_field(struct error *e, const char *field);
 enum status error_at_offset(struct error *e, int64_t offset);
 
-/* Write the one-line form "PATH: FIELD: byte N: why" into text (always terminated); returns text. */
+/* Write the one-line form "PATH: FIELD: byte N: why" into text (always terminated), control characters as ?; returns
+ * text. */
 const char *error_line(const struct error *e, char *text, size_t size);
 
 /* Short lower-case name of a status: "ok", "bad argument", ... Never NULL. */

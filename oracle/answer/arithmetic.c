@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "oracle/answer/answer.h"
+#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "oracle/io/npy.h"
@@ -160,6 +161,7 @@ enum status arithmetic_exact(uint64_t outputs, uint64_t seed, struct arithmetic_
 
 /* ---- captures --------------------------------------------------------------------------------------------------- */
 
+
 struct part {
     const char *name;
     enum npy_type type;
@@ -169,20 +171,23 @@ static const struct part parts[] = {{"a.npy", NPY_U2, {0, ARITHMETIC_M, REGIME_T
                                     {"b.npy", NPY_U2, {0, ARITHMETIC_N, REGIME_TERMS}},
                                     {"c.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}},
                                     {"d.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}}};
-enum { PARTS = sizeof parts / sizeof *parts, PATH_SIZE = 4096 };
+enum { PARTS = sizeof parts / sizeof *parts };
 static const char operation[] = "wgmma.m64n8k16.f32.bf16.bf16.rs";
 
 static enum status capture_write(const struct machine *m, const struct tiles *t, uint64_t seed, const char *folder,
                                  struct error *e)
 {
     const void *data[PARTS] = {t->a, t->b, t->c, t->d};
-    char path[PATH_SIZE];
+    char path[PATH_MAX];
     enum status s = file_make_folder(folder, e);
     for (size_t i = 0; s == STATUS_OK && i < PARTS; i++) {
         size_t shape[3] = {t->count, parts[i].shape[1], parts[i].shape[2]};
-        snprintf(path, sizeof path, "%s/%s", folder, parts[i].name);
-        s = npy_write(path, parts[i].type, 3, shape, data[i], e);
+        s = files_path(folder, parts[i].name, path, e);
+        if (s == STATUS_OK)
+            s = npy_write(path, parts[i].type, 3, shape, data[i], e);
     }
+    if (s == STATUS_OK)
+        s = files_path(folder, "capture.json", path, e);
     if (s != STATUS_OK)
         return s;
     json_t *regimes = json_array();
@@ -191,8 +196,7 @@ static enum status capture_write(const struct machine *m, const struct tiles *t,
     json_t *j =
         json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op", operation, "tiles",
                   (json_int_t)t->count, "seed", (json_int_t)seed, "regimes", regimes, "provenance", json_of_machine(m));
-    snprintf(path, sizeof path, "%s/capture.json", folder);
-    s = j ? json_write(path, j, e) : error_set(e, STATUS_NO_MEMORY, "no memory for %s", path);
+    s = json_write(path, j, e);
     json_decref(j);
     return s;
 }
@@ -254,14 +258,16 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
     struct npy array[PARTS] = {{0}};
     struct tiles t = {0};
     json_t *document = NULL;
-    char path[PATH_SIZE];
+    char path[PATH_MAX];
     size_t count = 0;
-    snprintf(path, sizeof path, "%s/capture.json", folder);
-    enum status s = json_read(path, "fragoracle.capture/1", &document, e);
+    enum status s = files_path(folder, "capture.json", path, e);
+    if (s == STATUS_OK)
+        s = json_read(path, "fragoracle.capture/1", &document, e);
     for (size_t i = 0; s == STATUS_OK && i < PARTS; i++) {
         size_t shape[3] = {count, parts[i].shape[1], parts[i].shape[2]};
-        snprintf(path, sizeof path, "%s/%s", folder, parts[i].name);
-        s = npy_read(path, &array[i], e);
+        s = files_path(folder, parts[i].name, path, e);
+        if (s == STATUS_OK)
+            s = npy_read(path, &array[i], e);
         if (s == STATUS_OK)
             s = npy_expect(&array[i], path, parts[i].type, 3, shape, e);
         if (s == STATUS_OK)
@@ -272,7 +278,7 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
         t.a = array[0].data, t.b = array[1].data, t.c = array[2].data, t.d = array[3].data;
         s = capture_describes(document, &t, e);
         if (s != STATUS_OK) {
-            snprintf(path, sizeof path, "%s/capture.json", folder);
+            files_path(folder, "capture.json", path, NULL);
             error_at_path(e, path);
         }
     }

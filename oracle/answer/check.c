@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "oracle/answer/stages.h"
+#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 
@@ -130,13 +131,14 @@ static enum status check_files(const struct check *c, const struct stage_result 
                                struct error *e)
 {
     enum status s = STATUS_OK;
-    char path[4096];
+    char path[PATH_MAX];
     if (c->options->junit)
         s = junit_write(c->options->junit, c, results, e);
     if (s != STATUS_OK || !c->options->out)
         return s;
     s = file_make_folder(c->options->out, e);
-    snprintf(path, sizeof path, "%s/check.json", c->options->out);
+    if (s == STATUS_OK)
+        s = files_path(c->options->out, "check.json", path, e);
     return s == STATUS_OK ? json_write(path, document, e) : s;
 }
 

@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "oracle/answer/answer.h"
+#include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "reference/fragment.h"
+
+enum { CONTRACT_FILE_LIMIT = 16 << 20 };
 
 const char *contract_source_name(enum contract_source s)
 {
@@ -227,6 +230,12 @@ static enum status contract_spec_read(const json_t *document, struct contract *c
     s = fragment_operand_parse(operand, &which, e);
     if (s == STATUS_OK)
         s = fragment_map(&op, which, &c->map[CONTRACT_SPEC], e);
+    if (s == STATUS_BAD_ARGUMENT || s == STATUS_UNSUPPORTED) {
+        /* The file asked, not the caller. */
+        s = STATUS_BAD_INPUT;
+        if (e)
+            e->status = s;
+    }
     if (s != STATUS_OK)
         return member_refused("operand", e);
     wgmma_format(&op, c->op);
@@ -257,11 +266,11 @@ static enum status contract_from_json(json_t *document, struct contract *c, stru
     return s == STATUS_OK ? contract_judge(c, e) : s;
 }
 
-enum status contract_read(const char *path, struct contract *out, struct error *e)
+enum status contract_parse(const char *path, const void *bytes, size_t size, struct contract *out, struct error *e)
 {
     json_t *document;
     struct contract c = {0};
-    enum status s = json_read(path, "fragoracle.contract/1", &document, e);
+    enum status s = json_parse(path, bytes, size, "fragoracle.contract/1", &document, e);
     if (s != STATUS_OK)
         return s;
     s = contract_from_json(document, &c, e);
@@ -272,4 +281,16 @@ enum status contract_read(const char *path, struct contract *out, struct error *
     }
     *out = c;
     return STATUS_OK;
+}
+
+enum status contract_read(const char *path, struct contract *out, struct error *e)
+{
+    uint8_t *bytes;
+    size_t size;
+    enum status s = file_read(path, CONTRACT_FILE_LIMIT, &bytes, &size, e);
+    if (s != STATUS_OK)
+        return s;
+    s = contract_parse(path, bytes, size, out, e);
+    free(bytes);
+    return s;
 }

@@ -49,5 +49,6 @@ json_t *contract_json(const struct contract *c);
 /* errors: STATUS_IO, STATUS_BAD_INPUT with path and member. What the file says of agreement and locking is not
  * believed: the spec is rebuilt and the contract is judged again. */
 enum status contract_read(const char *path, struct contract *out, struct error *e);
+enum status contract_parse(const char *path, const void *bytes, size_t size, struct contract *out, struct error *e);
 
 #endif

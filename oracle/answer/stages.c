@@ -10,6 +10,7 @@
 #include "oracle/answer/contract.h"
 #include "oracle/answer/decode.h"
 #include "oracle/answer/heatmap.h"
+#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "reference/fragment.h"
@@ -221,17 +222,21 @@ static enum status stage_decode(const struct check *c, struct stage_result *r, s
 
 static enum status fragment_picture(const struct check *c, const struct contract *contract, struct error *e)
 {
-    char path[PATH_SIZE], title[160];
+    char path[PATH_MAX], name[32], title[160];
     if (!c->options->out)
         return STATUS_OK;
     enum status s = file_make_folder(c->options->out, e);
     if (s != STATUS_OK)
         return s;
     json_t *j = contract_json(contract);
-    snprintf(path, sizeof path, "%s/contract_%s.json", c->options->out, contract->operand);
-    s = j ? json_write(path, j, e) : error_set(e, STATUS_NO_MEMORY, "no memory for %s", path);
+    snprintf(name, sizeof name, "contract_%s.json", contract->operand);
+    s = files_path(c->options->out, name, path, e);
+    if (s == STATUS_OK)
+        s = json_write(path, j, e);
     json_decref(j);
-    snprintf(path, sizeof path, "%s/fragment_%s.png", c->options->out, contract->operand);
+    snprintf(name, sizeof name, "fragment_%s.png", contract->operand);
+    if (s == STATUS_OK)
+        s = files_path(c->options->out, name, path, e);
     snprintf(title, sizeof title, "%s  %s  (%s)", contract->op, contract->operand,
              contract->locked ? "locked" : "not locked");
     /* Only a bijection can be drawn. Whatever else was measured is in the JSON, and the verdict says why. */

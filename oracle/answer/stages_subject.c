@@ -4,12 +4,11 @@
 #include <string.h>
 
 #include "oracle/answer/stages.h"
+#include "oracle/exec/files.h"
 #include "probes/identity.h"
 #include "probes/weights.h"
 #include "reference/matmul.h"
 #include "reference/number.h"
-
-enum { PATH_SIZE = 4096 };
 
 /* ---- identity --------------------------------------------------------------------------------------------------- */
 
@@ -17,7 +16,7 @@ enum { PATH_SIZE = 4096 };
 static enum status probe_once(const struct check *c, const char *subject, const char *weights, int historical,
                               const char *folder, enum fo_verdict *verdict, struct error *e)
 {
-    char out[PATH_SIZE];
+    char out[PATH_MAX];
     struct fo_probe_options o = {.kind = "identity",
                                  .subject = subject,
                                  .weights = {.kind = weights, .seed = c->seed},
@@ -27,7 +26,9 @@ static enum status probe_once(const struct check *c, const char *subject, const 
     struct fo_answer answer;
     struct fo_error line;
     if (c->options->out && folder) {
-        snprintf(out, sizeof out, "%s/%s", c->options->out, folder);
+        enum status s = files_path(c->options->out, folder, out, e);
+        if (s != STATUS_OK)
+            return s;
         o.out = out;
     }
     int failed = fo_probe(&o, &answer, &line);

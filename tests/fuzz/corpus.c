@@ -1,11 +1,16 @@
 /* corpus FOLDER: writes the small files from which the fuzz tests start, one for each shape of input that the readers
  * know. They are made, not kept: the writers are tested elsewhere, and a change of format cannot leave stale ones. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "oracle/answer/answer.h"
+#include "oracle/answer/contract.h"
 #include "oracle/io/file.h"
 #include "oracle/io/npy.h"
 #include "oracle/io/safetensors.h"
+#include "reference/fragment.h"
+#include "tests/fuzz/folder.h"
 
 static const uint8_t data[1024]; /* what the readers carry, not what they read */
 
@@ -70,6 +75,78 @@ static enum status make_safetensors(const char *folder, struct error *e)
     return s;
 }
 
+/* A measured contract, and one whose loader exchanges two slots and so is no affine map. */
+static enum status make_contracts(const char *folder, struct error *e)
+{
+    char path[4096];
+    struct contract measured, table = {.op = "wgmma.m64n8k16.f32.bf16.bf16.rs", .operand = "D"};
+    uint32_t code[64 * 8];
+    struct wgmma_op op;
+    struct layout *spec = &table.map[CONTRACT_SPEC], *loader = &table.map[CONTRACT_LOADER];
+    snprintf(path, sizeof path, "%s/contracts/wgmma.m64n64k16.f32.bf16.bf16.rs.A.json", artifacts_folder());
+    enum status s = contract_read(path, &measured, e);
+    if (s != STATUS_OK)
+        return s;
+    json_t *document = contract_json(&measured);
+    snprintf(path, sizeof path, "%s/measured.contract", folder);
+    s = json_write(path, document, e);
+    json_decref(document);
+    if (s == STATUS_OK)
+        s = wgmma_parse(table.op, &op, e);
+    if (s == STATUS_OK)
+        s = fragment_map(&op, FRAGMENT_D, spec, e);
+    for (uint32_t i = 0; s == STATUS_OK && i < 64 * 8; i++) {
+        struct point slot = box_point(&spec->domain, i < 2 ? 1 - i : i), element = layout_apply(spec, &slot);
+        code[i] = box_code(&spec->codomain, &element);
+    }
+    if (s == STATUS_OK)
+        s = layout_from_table(&spec->domain, &spec->codomain, code, loader, e);
+    table.present[CONTRACT_SPEC] = table.present[CONTRACT_LOADER] = true;
+    table.provenance = json_incref(measured.provenance);
+    document = s == STATUS_OK ? contract_json(&table) : NULL;
+    snprintf(path, sizeof path, "%s/table.contract", folder);
+    if (s == STATUS_OK)
+        s = json_write(path, document, e);
+    json_decref(document);
+    contract_free(&measured);
+    contract_free(&table);
+    return s;
+}
+
+/* The JSON file of a sound folder, alone and with its second file after a NUL. */
+static enum status make_folder(const char *corpus, const struct folder *f, const char *format, struct error *e)
+{
+    char path[4096];
+    uint8_t *json = NULL, *second = NULL, *both = NULL;
+    size_t size, more;
+    snprintf(path, sizeof path, "%s/%s", corpus, format);
+    enum status s = file_make_folder(path, e);
+    if (s == STATUS_OK)
+        s = f->make(path, e);
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, format, f->json);
+    if (s == STATUS_OK)
+        s = file_read(path, 0, &json, &size, e);
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, format, f->second);
+    if (s == STATUS_OK)
+        s = file_read(path, 0, &second, &more, e);
+    snprintf(path, sizeof path, "%s/one.%s", corpus, format);
+    if (s == STATUS_OK)
+        s = file_write(path, json, size, e);
+    if (s == STATUS_OK && !(both = malloc(size + 1 + more)))
+        s = error_set(e, STATUS_NO_MEMORY, "no memory");
+    if (s == STATUS_OK) {
+        memcpy(both, json, size);
+        both[size] = 0;
+        memcpy(both + size + 1, second, more);
+        snprintf(path, sizeof path, "%s/both.%s", corpus, format);
+        s = file_write(path, both, size + 1 + more, e);
+    }
+    free(json);
+    free(second);
+    free(both);
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     struct error e;
@@ -78,7 +155,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: corpus FOLDER\n");
         return 2;
     }
-    if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e)) {
+    if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e) ||
+        make_contracts(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
+        make_folder(argv[1], &folder_emit, "emit", &e) || make_folder(argv[1], &folder_capture, "capture", &e)) {
         fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
         return 2;
     }

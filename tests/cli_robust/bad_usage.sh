@@ -1,0 +1,215 @@
+#!/bin/bash
+# Bad usage, bad numbers, bad files: 2 and one clear line (argp may add where to find help), 125 under --bisect, at once,
+# without an answer; and what --help promises.
+#   bad_usage.sh BINARY
+source tests/cli_robust/common.sh
+
+# refuses WORD COMMAND...: ends with 2 within 20 seconds, prints nothing, and says one line that holds WORD.
+refuses() {
+    local word=$1 said status
+    shift
+    cases=$((cases + 1))
+    # The address space is limited, so that a size that overflowed or was believed cannot take the machine down.
+    said=$( (ulimit -v 8000000; exec timeout 20 "$binary" "$@") 2>&1 >"$work/stdout" </dev/null)
+    status=$?
+    said=${said%$'\nTry `fragoracle '*information.}
+    [[ $status -eq 2 ]] || wrong "$*: exit status $status: $said"
+    one_line "$said" && [[ $said == *"$word"* ]] || wrong "$*: says '$said'"
+    [[ ! -s $work/stdout ]] || wrong "$*: printed an answer"
+    (ulimit -v 8000000; exec timeout 20 "$binary" "$@" --bisect) >/dev/null 2>&1 </dev/null
+    status=$?
+    [[ $status -eq 125 ]] || wrong "$* --bisect: exit status $status"
+}
+
+# helps COMMAND WORD...: --help ends with 0 and holds every WORD.
+helps() {
+    local command=$1 text word
+    shift
+    cases=$((cases + 1))
+    "$binary" "$command" --help >"$work/stdout" 2>"$work/stderr" || wrong "$command --help: exit status $?"
+    [[ ! -s $work/stderr ]] || wrong "$command --help: complains"
+    text=$(tr -s '[:space:]' ' ' <"$work/stdout")
+    for word in "Usage: fragoracle $command" --json --bisect "$@"; do
+        [[ $text == *"$word"* ]] || wrong "$command --help: no '$word'"
+    done
+    [[ $("$binary" --help) == *$'\n'"  $command "* ]] || wrong "--help: no $command"
+}
+
+all_help() {
+    helps list
+    helps map --slot --element --png --against "table (default)"
+    helps capture "all (default)" "default auto" "Seed of arithmetic (default 1)"
+    helps decode "default auto" "without it the contract is exhaustive" "Expert of the tensor (default 0)" "(default 1)"
+    helps pack "multiple of ROWS (default 16)" "multiple of BYTES (default 32)" "so many warps (default 4)"
+    helps unpack --in --out
+    helps probe "default 80,208,192" "historical: 32,128,128" "sample (default)" "rs (default)" "default auto" "(default all)"
+    helps emit "default 80,208,192" "sample (default)" --out
+    helps score --in --out
+    helps check "rs (default)" "default auto" "(default 1000000)" "Seed of everything that is drawn (default 1)"
+    local listed
+    listed=$("$binary" --help | grep -c '^  [a-z]')
+    [[ $listed -eq $cases ]] || wrong "--help lists $listed commands, $cases were asked"
+}
+
+commands_and_options() {
+    refuses "unknown command 'frobnicate'" frobnicate
+    refuses "unknown command ''" ""
+    refuses "unknown command" --json
+    for command in list map capture decode pack unpack probe emit score check; do
+        refuses "--frobnicate" "$command" --frobnicate
+    done
+    refuses "requires an argument" decode --expert
+    refuses "OPERAND is needed" capture $op
+    refuses "OP is needed" map
+    refuses "OPERAND is needed" map $op
+    refuses "one argument too many" map $op A B
+    refuses "one argument too many" capture $op A B
+    refuses "one argument too many" list extra
+    refuses "one argument too many" decode extra
+    refuses "one argument too many" check extra
+    refuses "needed" pack
+    refuses "needed" unpack
+    refuses "needed" score
+    refuses "needed" emit
+    refuses "frob" probe frob
+    refuses "frob" emit frob --out "$work/out"
+}
+
+names() {
+    refuses "wgmma.frob" map wgmma.frob A
+    refuses "N = 12 " map wgmma.m64n12k16.f32.bf16.bf16.rs A
+    refuses "N = 264 " map wgmma.m64n264k16.f32.bf16.bf16.rs A
+    refuses "m64n99999999999999999999k16" map wgmma.m64n99999999999999999999k16.f32.bf16.bf16.rs A
+    refuses '"B"' map $op B
+    refuses "frob" map $op A --format frob
+    refuses "128.0.0" map $op A --slot 128.0.0
+    refuses "0.4.0" map $op A --slot 0.4.0
+    refuses "-1.0.0" map $op A --slot -1.0.0
+    refuses "1.2" map $op A --slot 1.2
+    refuses "64,0" map $op A --element 64,0
+    refuses "0,16" map $op A --element 0,16
+    refuses "4294967296,0" map $op A --element 4294967296,0
+    refuses "0;1" map $op A --element "0;1"
+    refuses "" map $op A --element 0,1 --slot 0.0.0
+    refuses "frob" capture $op A --on frob
+    refuses "frob" capture $op A --on model --method frob
+    refuses "--out" capture $op A --on model --method arithmetic
+    refuses "frob" capture wgmma.frob A --on model
+    refuses "frob" decode --on frob
+    refuses "frob" probe identity --on frob
+    refuses "frob" probe identity --subject frob
+    refuses "F99" probe identity --subject rs+F99
+    refuses "F99" check --subject rs+F01+F99
+    refuses "frob" check --on frob
+    refuses "5" pack --weights "$sample" --tensor $tensor --out "$work/out" --num-warps 5
+    refuses "--num-warps ''" pack --num-warps ""
+    refuses "--pad-m" pack --pad-m 0
+    refuses "--pad-k" pack --pad-k 0
+}
+
+numbers() {
+    for number in "" x 1x -1 99999999999999999999 1.5; do
+        refuses "--expert" decode --expert "$number"
+        refuses "--seed" check --seed "$number"
+        refuses "--outputs" check --outputs "$number"
+        refuses "--seed" probe identity --seed "$number"
+    done
+    for shape in "" 1 1,2 1,2,3,4 0,64,64 -1,64,64 64,-1,64 64,64,-1 x,y,z "1, 2" 64,64,64x; do
+        refuses "--shape" probe identity --on model --shape "$shape"
+        refuses "--shape" emit --shape "$shape" --out "$work/out"
+    done
+    for huge in 1000000000000 2147483648 4294967296 18446744073709551615 18446744073709551616; do
+        refuses "" probe identity --on model --shape "$huge,64,64"
+        refuses "" probe identity --on model --shape "64,$huge,64"
+        refuses "" probe identity --on model --shape "64,64,$huge"
+        refuses "" emit --out "$work/out" --shape "$huge,64,64"
+    done
+    # Each in range, the product is not.
+    refuses "" probe identity --on model --shape 2147483647,64,64
+    refuses "" probe identity --on model --shape 64,2147483632,64
+    refuses "" probe identity --on model --shape 64,64,2147483584
+    refuses "" probe identity --on model --shape 2147483647,2147483632,2147483584
+    refuses "" emit --shape 2147483647,2147483632,2147483584 --out "$work/out"
+    refuses "33" probe identity --on model --shape 4,16,33
+    refuses "K % 64" probe identity --on model --shape 4,16,32
+    refuses "N % 16" probe identity --on model --shape 4,15,64
+    refuses "P = 65" probe identity --on model --historical --shape 65,64,64
+    refuses "P = 65" emit --historical --shape 65,64,64 --out "$work/out"
+    refuses "there is no pass" probe identity --on model --shape 4,16,64 --pass 1000000
+    refuses "pass" probe identity --on model --shape 4,16,64 --pass -2
+    refuses "pass" probe identity --on model --shape 4,16,64 --pass 9223372036854775808
+    refuses "there is no pass 1" probe identity --on model --historical --pass 1
+    refuses "there is no expert 6" probe identity --on model --shape 4,16,64 --expert 6
+    refuses "there is no expert" emit --shape 4,16,64 --expert 18446744073709551615 --out "$work/out"
+    refuses "expert 6" decode --on model --weights "$sample" --tensor $tensor --expert 6
+    refuses "--expert" probe identity --on model --weights random --expert 1
+    refuses "" pack --weights "$sample" --tensor $tensor --out "$work/out" --pad-m 18446744073709551615
+    refuses "" pack --weights "$sample" --tensor $tensor --out "$work/out" --pad-m 9223372036854775808
+    refuses "" pack --weights "$sample" --tensor $tensor --out "$work/out" --pad-k 1000000000000000
+}
+
+files() {
+    local none=$work/none bytes=$work/bytes
+    printf 'no file of ours' >"$bytes"
+    mkdir "$work/folder"
+    refuses "$none" decode --on model --weights "$none" --tensor x
+    refuses "$bytes" decode --on model --weights "$bytes" --tensor x
+    refuses "$work/folder" decode --on model --weights "$work/folder" --tensor x
+    refuses "/dev/null" decode --on model --weights /dev/null --tensor x
+    refuses "--tensor" decode --on model --weights "$sample"
+    refuses "x: " decode --on model --weights "$sample" --tensor x
+    refuses "$none" pack --weights "$none" --tensor x --out "$work/out"
+    refuses "$bytes" pack --weights "$bytes" --tensor x --out "$work/out"
+    refuses "x: " pack --weights "$sample" --tensor x --out "$work/out"
+    refuses "$none" probe identity --on model --weights "$none" --tensor x
+    refuses "$bytes" emit --weights "$bytes" --tensor x --out "$work/out"
+    refuses "--tensor" probe identity --on model --weights "$sample"
+    refuses "x: " probe identity --on model --tensor x
+    refuses "$none" unpack --in "$none" --out "$work/out"
+    refuses "$bytes" unpack --in "$bytes" --out "$work/out"
+    refuses "$work/folder" unpack --in "$work/folder" --out "$work/out"
+    refuses "$none" score --in "$none"
+    refuses "$bytes" score --in "$bytes"
+    refuses "$work/folder" score --in "$work/folder"
+    refuses "$none" map $op A --against "$none"
+    refuses "$bytes" map $op A --against "$bytes"
+    refuses "$work/packed/values.npy" map $op A --against "$work/packed/values.npy"
+    refuses "schema" score --in "$work/lies/packed_as_emit"
+    refuses "schema" unpack --in "$work/lies/emit_as_packed" --out "$work/out"
+    refuses "out_0.npy" score --in "$work/lies/no_outputs"
+    # The folder can be there, the files in it have no name; and one that cannot.
+    long=$work$(printf '/%0200d' {1..21})
+    long=${long:0:4090}
+    mkdir -p "$long"
+    for path in "$long" "$long$long"; do
+        refuses " long" score --in "$path"
+        refuses " long" capture $op A --on model --method arithmetic --out "$path"
+        refuses " long" pack --weights "$sample" --tensor $tensor --out "$path"
+        refuses " long" probe identity --on model --shape 4,16,64 --out "$path"
+        refuses " long" emit --shape 4,16,64 --out "$path"
+        refuses " long" score --in "$work/emit" --out "$path"
+        refuses " long" unpack --in "$path" --out "$work/out"
+    done
+    refuses " long" list --out "$long$long"
+    refuses " long" list --out "$work/$(printf '%0256d' 1)"
+    [[ -z $(find "$long" -type f) ]] || wrong "something was written: $(find "$long" -type f)"
+    [[ ! -e $work/out ]] || wrong "something was written: $(find "$work/out")"
+}
+
+# Files of the right kind in the wrong place.
+make_lies() {
+    mkdir "$work/lies" "$work/lies/packed_as_emit" "$work/lies/emit_as_packed"
+    cp -r "$work/emit" "$work/lies/no_outputs"
+    rm "$work"/lies/no_outputs/out_*
+    cp "$work/packed/layout.json" "$work/lies/packed_as_emit/emit.json"
+    cp "$work/emit/emit.json" "$work/lies/emit_as_packed/layout.json"
+}
+
+make_inputs
+make_lies
+all_help
+commands_and_options
+names
+numbers
+files
+finish
