@@ -2,13 +2,26 @@
 
 #include "reference/number.h"
 
-enum regime { UNIFORM, NARROW, WIDE, FINITE_BITS, CANCELLATION, SUBNORMAL, SIGNED_ZEROS, ALL_BITS, TINY, BOUNDARY };
+enum regime {
+    UNIFORM,
+    NARROW,
+    WIDE,
+    FINITE_BITS,
+    CANCELLATION,
+    SUBNORMAL,
+    SIGNED_ZEROS,
+    ALL_BITS,
+    TINY,
+    BOUNDARY,
+    ZERO_FACTORS,
+    FLOOR
+};
 
 const char *regime_name(int regime)
 {
     static const char *const name[REGIME_COUNT] = {"uniform",      "narrow",    "wide",         "finite bits",
                                                    "cancellation", "subnormal", "signed zeros", "all bits",
-                                                   "tiny",         "boundary"};
+                                                   "tiny",         "boundary",  "zero factors", "floor"};
     return name[regime];
 }
 
@@ -53,6 +66,10 @@ static struct bf16 operand(int regime, struct random *r)
     case BOUNDARY:
         /* Exponents so far apart that the smaller terms stand at the last kept bit, or just beyond it. */
         return with_exponent(r, random_below(r, 3) ? 127 : 114, 3);
+    case ZERO_FACTORS:
+        return with_exponent(r, 60, 6); /* products of 2^-134 .. 2^-124 */
+    case FLOOR:
+        return with_exponent(r, 51, 3); /* products of 2^-152 .. 2^-148, down to bits of 2^-166 */
     default:
         return (struct bf16){(uint16_t)random_next(r)};
     }
@@ -78,9 +95,42 @@ static uint32_t addend(int regime, struct random *r)
         return random_below(r, 3) ? f32_with_exponent(r, 0, 12) : random_below(r, 2) << 31;
     case BOUNDARY:
         return f32_with_exponent(r, 100, 40);
+    case ZERO_FACTORS:
+        return f32_with_exponent(r, 0, 6);
+    case FLOOR:
+        return random_below(r, 2) << 31; /* any other C would lift M above the floor */
     default:
         return (uint32_t)random_next(r);
     }
+}
+
+/* The second half of every row of A and B repeats the first with opposite signs, but for one term. */
+static void make_cancel(size_t rows, size_t columns, struct bf16 *a, struct bf16 *b)
+{
+    for (size_t row = 0; row < rows; row++)
+        for (size_t k = 0; k < REGIME_TERMS / 2 - 1; k++)
+            a[row * REGIME_TERMS + REGIME_TERMS / 2 + k].bits = a[row * REGIME_TERMS + k].bits ^ BF16_SIGN;
+    for (size_t column = 0; column < columns; column++)
+        for (size_t k = 0; k < REGIME_TERMS / 2 - 1; k++)
+            b[column * REGIME_TERMS + REGIME_TERMS / 2 + k] = b[column * REGIME_TERMS + k];
+}
+
+/* At every odd k a zero of A meets a factor of B large enough to win M from all the products that are not zero. */
+static void make_zero_factors(struct random *r, size_t rows, size_t columns, struct bf16 *a, struct bf16 *b)
+{
+    for (size_t i = 1; i < rows * REGIME_TERMS; i += 2)
+        a[i] = zero_of_random_sign(r);
+    for (size_t i = 1; i < columns * REGIME_TERMS; i += 2)
+        b[i] = with_exponent(r, 120, 20);
+}
+
+/* All terms of a sum have one sign, so that what each of them loses adds up to a bit that is kept. */
+static void make_one_sign(size_t rows, size_t columns, struct bf16 *a, struct bf16 *b)
+{
+    for (size_t i = 0; i < rows * REGIME_TERMS; i++)
+        a[i].bits = (uint16_t)((a[i].bits & ~BF16_SIGN) | (a[i / REGIME_TERMS * REGIME_TERMS].bits & BF16_SIGN));
+    for (size_t i = 0; i < columns * REGIME_TERMS; i++)
+        b[i].bits &= (uint16_t)~BF16_SIGN;
 }
 
 void regime_tile(int regime, struct random *r, size_t rows, size_t columns, struct bf16 *a, struct bf16 *b, uint32_t *c)
@@ -91,11 +141,10 @@ void regime_tile(int regime, struct random *r, size_t rows, size_t columns, stru
         b[i] = operand(regime, r);
     for (size_t i = 0; i < rows * columns; i++)
         c[i] = addend(regime, r);
-    /* Cancellation: the second half of every row of A and B repeats the first with opposite signs, but for one term. */
-    for (size_t row = 0; regime == CANCELLATION && row < rows; row++)
-        for (size_t k = 0; k < REGIME_TERMS / 2 - 1; k++)
-            a[row * REGIME_TERMS + REGIME_TERMS / 2 + k].bits = a[row * REGIME_TERMS + k].bits ^ BF16_SIGN;
-    for (size_t column = 0; regime == CANCELLATION && column < columns; column++)
-        for (size_t k = 0; k < REGIME_TERMS / 2 - 1; k++)
-            b[column * REGIME_TERMS + REGIME_TERMS / 2 + k] = b[column * REGIME_TERMS + k];
+    if (regime == CANCELLATION)
+        make_cancel(rows, columns, a, b);
+    if (regime == ZERO_FACTORS)
+        make_zero_factors(r, rows, columns, a, b);
+    if (regime == FLOOR)
+        make_one_sign(rows, columns, a, b);
 }

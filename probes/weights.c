@@ -88,7 +88,7 @@ static void fill_adversarial(struct random *r, const struct shape *s, uint8_t *c
  * stands in for the one that should have been read. Kinds 0 to 3 make the row's sum NaN or Inf whatever the order of
  * summation; kinds 4 and 5 stay finite and exact. */
 enum special {
-    SPECIAL_NAN_SCALE,    /* 255 */
+    SPECIAL_NAN_SCALE,    /* 255 over codes of one sign, or all zero: read as Inf it is no NaN */
     SPECIAL_OVERFLOW_254, /* codes of one sign, one of them large enough: Inf */
     SPECIAL_OVERFLOW_253, /* the same one scale lower, where only 6 (codes 7) and 4 (code 6) overflow */
     SPECIAL_CANCEL,       /* +Inf and -Inf in one block: NaN */
@@ -107,6 +107,8 @@ static void make_row_special(struct random *r, enum special kind, size_t blocks,
     switch (kind) {
     case SPECIAL_NAN_SCALE:
         scales[at] = E8M0_NAN;
+        for (size_t j = 0; j < MXFP4_BLOCK_BYTES; j++)
+            block[j] = sign ? 0 : (uint8_t)((block[j] & 0x77) | 0x11);
         break;
     case SPECIAL_OVERFLOW_254:
     case SPECIAL_OVERFLOW_253:

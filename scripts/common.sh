@@ -14,6 +14,9 @@ if ! command -v nvcc >/dev/null && [[ -x /usr/local/cuda/bin/nvcc ]]; then
     export PATH=$PATH:/usr/local/cuda/bin
 fi
 
+# Threads that wait shall not spin: two cores are often shared.
+export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
+
 # One line on stderr; status 2 is trouble, as for the command itself.
 trouble() {
     printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -14,13 +14,15 @@
 #include "reference/exact.h"
 #include "reference/number.h"
 
-enum { A_TILE = ARITHMETIC_M * REGIME_TERMS, B_TILE = ARITHMETIC_N * REGIME_TERMS, BATCH = 2048 * REGIME_COUNT };
+enum { A_TILE = ARITHMETIC_M * REGIME_TERMS, B_TILE = ARITHMETIC_N * REGIME_TERMS, BATCH = ARITHMETIC_BATCH };
 
-/* Tiles in the form that every machine takes. */
+/* Tiles in the form that every machine takes. Tile t belongs to regime[t % regimes]. */
 struct tiles {
     size_t count;
     uint16_t *a, *b;
     uint32_t *c, *d;
+    int regime[REGIME_COUNT];
+    size_t regimes;
 };
 
 static void tiles_free(struct tiles *t)
@@ -33,8 +35,13 @@ static void tiles_free(struct tiles *t)
 
 static enum status tiles_make(size_t count, struct tiles *t, struct error *e)
 {
-    *t = (struct tiles){count, malloc(count * A_TILE * 2), malloc(count * B_TILE * 2),
-                        malloc(count * ARITHMETIC_TILE * 4), malloc(count * ARITHMETIC_TILE * 4)};
+    *t = (struct tiles){.count = count, .regimes = REGIME_COUNT};
+    for (int i = 0; i < REGIME_COUNT; i++)
+        t->regime[i] = i;
+    t->a = malloc(count * A_TILE * 2);
+    t->b = malloc(count * B_TILE * 2);
+    t->c = malloc(count * ARITHMETIC_TILE * 4);
+    t->d = malloc(count * ARITHMETIC_TILE * 4);
     if (t->a && t->b && t->c && t->d)
         return STATUS_OK;
     tiles_free(t);
@@ -47,7 +54,7 @@ static void tiles_fill(struct tiles *t, size_t first, uint64_t seed)
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < t->count; i++) {
         struct random r = {seed + (first + i) * 0x9e3779b97f4a7c15u};
-        regime_tile((int)((first + i) % REGIME_COUNT), &r, ARITHMETIC_M, ARITHMETIC_N,
+        regime_tile(t->regime[(first + i) % t->regimes], &r, ARITHMETIC_M, ARITHMETIC_N,
                     (struct bf16 *)(t->a + i * A_TILE), (struct bf16 *)(t->b + i * B_TILE), t->c + i * ARITHMETIC_TILE);
     }
 }
@@ -64,7 +71,7 @@ static struct output tiles_output(const struct tiles *t, size_t first, size_t i)
     size_t tile = i / ARITHMETIC_TILE, row = i % ARITHMETIC_TILE / ARITHMETIC_N, column = i % ARITHMETIC_N;
     return (struct output){(const struct bf16 *)(t->a + tile * A_TILE + row * REGIME_TERMS),
                            (const struct bf16 *)(t->b + tile * B_TILE + column * REGIME_TERMS), f32_from_bits(t->c[i]),
-                           f32_from_bits(t->d[i]), (int)((first + tile) % REGIME_COUNT)};
+                           f32_from_bits(t->d[i]), t->regime[(first + tile) % t->regimes]};
 }
 
 static void describe_first(struct arithmetic_result *r, const struct output *o, float want)
@@ -119,7 +126,8 @@ static enum status compare_batches(const struct machine *m, bool exact, uint64_t
                                    struct arithmetic_result *r, struct error *e)
 {
     struct arithmetic_result result = {.first = ""};
-    size_t rounds = (size_t)((outputs + ARITHMETIC_TILE * REGIME_COUNT - 1) / (ARITHMETIC_TILE * REGIME_COUNT));
+    const uint64_t round = ARITHMETIC_TILE * REGIME_COUNT;
+    size_t rounds = (size_t)(outputs / round + (outputs % round != 0));
     size_t total = rounds * REGIME_COUNT;
     enum status s = STATUS_OK;
     for (size_t first = 0; s == STATUS_OK && first < total; first += BATCH) {
@@ -153,7 +161,6 @@ enum status arithmetic_exact(uint64_t outputs, uint64_t seed, struct arithmetic_
 
 /* ---- captures --------------------------------------------------------------------------------------------------- */
 
-#define CAPTURE_OP "wgmma.m64n8k16.f32.bf16.bf16.rs"
 
 struct part {
     const char *name;
@@ -165,6 +172,7 @@ static const struct part parts[] = {{"a.npy", NPY_U2, {0, ARITHMETIC_M, REGIME_T
                                     {"c.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}},
                                     {"d.npy", NPY_U4, {0, ARITHMETIC_M, ARITHMETIC_N}}};
 enum { PARTS = sizeof parts / sizeof *parts };
+static const char operation[] = "wgmma.m64n8k16.f32.bf16.bf16.rs";
 
 static enum status capture_write(const struct machine *m, const struct tiles *t, uint64_t seed, const char *folder,
                                  struct error *e)
@@ -186,7 +194,7 @@ static enum status capture_write(const struct machine *m, const struct tiles *t,
     for (int i = 0; i < REGIME_COUNT; i++)
         json_array_append_new(regimes, json_string(regime_name(i)));
     json_t *j =
-        json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op", CAPTURE_OP, "tiles",
+        json_pack("{s:s, s:s, s:I, s:I, s:o, s:o}", "schema", "fragoracle.capture/1", "op", operation, "tiles",
                   (json_int_t)t->count, "seed", (json_int_t)seed, "regimes", regimes, "provenance", json_of_machine(m));
     s = json_write(path, j, e);
     json_decref(j);
@@ -208,24 +216,47 @@ enum status arithmetic_capture(const struct machine *m, size_t tiles, uint64_t s
     return s;
 }
 
-/* Tiles of the one operation that the model replays, and as many as there are. */
-static enum status check_capture(const json_t *document, size_t count, const char *folder, struct error *e)
+/* The regimes that a capture names; one that was made before a regime was added stays readable. */
+static enum status capture_regimes(const json_t *document, struct tiles *t, struct error *e)
+{
+    const json_t *names = json_object_get(document, "regimes");
+    t->regimes = json_array_size(names);
+    bool known = t->regimes > 0 && t->regimes <= REGIME_COUNT;
+    for (size_t i = 0; known && i < t->regimes; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        int regime = 0;
+        while (name && regime < REGIME_COUNT && strcmp(name, regime_name(regime)) != 0)
+            regime++;
+        known = name && regime < REGIME_COUNT;
+        t->regime[i] = regime;
+    }
+    if (known)
+        return STATUS_OK;
+    error_set(e, STATUS_BAD_INPUT, "is not a list of regimes that this program knows");
+    return error_at_field(e, "regimes"), STATUS_BAD_INPUT;
+}
+
+/* A capture of something else would be judged by the wrong rule. */
+static enum status capture_describes(const json_t *document, struct tiles *t, struct error *e)
 {
     const char *op = json_string_value(json_object_get(document, "op"));
-    json_int_t tiles = json_integer_value(json_object_get(document, "tiles"));
-    if (!op || strcmp(op, CAPTURE_OP) != 0)
-        error_set(e, STATUS_BAD_INPUT, "capture.json: op: wanted %s", CAPTURE_OP);
-    else if (count == 0 || tiles < 0 || (size_t)tiles != count)
-        error_set(e, STATUS_BAD_INPUT, "capture.json: tiles: says %lld, the arrays hold %zu", (long long)tiles, count);
-    else
-        return STATUS_OK;
-    return error_at_path(e, folder), STATUS_BAD_INPUT;
+    const json_t *count = json_object_get(document, "tiles");
+    if (!op || strcmp(op, operation) != 0) {
+        error_set(e, STATUS_BAD_INPUT, "\"%.60s\" is not %s", op ? op : "", operation);
+        return error_at_field(e, "op"), STATUS_BAD_INPUT;
+    }
+    if (!json_is_integer(count) || json_integer_value(count) != (json_int_t)t->count || t->count == 0) {
+        error_set(e, STATUS_BAD_INPUT, "says something else than the %zu tiles of the arrays", t->count);
+        return error_at_field(e, "tiles"), STATUS_BAD_INPUT;
+    }
+    return capture_regimes(document, t, e);
 }
 
 enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, json_t **provenance, struct error *e)
 {
     struct arithmetic_result result = {.first = ""};
     struct npy array[PARTS] = {{0}};
+    struct tiles t = {0};
     json_t *document = NULL;
     char path[PATH_MAX];
     size_t count = 0;
@@ -242,10 +273,16 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
         if (s == STATUS_OK)
             count = array[i].shape[0];
     }
-    if (s == STATUS_OK)
-        s = check_capture(document, count, folder, e);
     if (s == STATUS_OK) {
-        struct tiles t = {count, array[0].data, array[1].data, array[2].data, array[3].data};
+        t.count = count;
+        t.a = array[0].data, t.b = array[1].data, t.c = array[2].data, t.d = array[3].data;
+        s = capture_describes(document, &t, e);
+        if (s != STATUS_OK) {
+            files_path(folder, "capture.json", path, NULL);
+            error_at_path(e, path);
+        }
+    }
+    if (s == STATUS_OK) {
         tiles_compare(&t, 0, false, &result);
         *r = result;
         if (provenance)

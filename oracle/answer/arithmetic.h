@@ -2,7 +2,8 @@
  *
  * The operation is wgmma.m64n8k16.f32.bf16.bf16.rs, one fused step, over every regime of probes/regimes.h. A capture is
  * a folder: capture.json (schema fragoracle.capture/1, provenance) and a.npy u2 [T,64,16], b.npy u2 [T,8,16] (n then
- * k), c.npy u4 [T,64,8], d.npy u4 [T,64,8]: bits; tile t belongs to regime t % REGIME_COUNT. */
+ * k), c.npy u4 [T,64,8], d.npy u4 [T,64,8]: bits; tile t belongs to the regime that stands at t % their number in the
+ * list `regimes`. */
 #ifndef FO_ORACLE_ANSWER_ARITHMETIC_H
 #define FO_ORACLE_ANSWER_ARITHMETIC_H
 
@@ -12,6 +13,7 @@
 #include "probes/regimes.h"
 
 enum { ARITHMETIC_M = 64, ARITHMETIC_N = 8, ARITHMETIC_TILE = ARITHMETIC_M * ARITHMETIC_N };
+enum { ARITHMETIC_BATCH = 256 * REGIME_COUNT }; /* tiles that a machine is given at once, 20 MB */
 
 struct arithmetic_result {
     uint64_t outputs[REGIME_COUNT], mismatches[REGIME_COUNT];

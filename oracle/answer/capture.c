@@ -6,7 +6,7 @@
 #include "oracle/answer/contract.h"
 #include "oracle/io/json.h"
 
-enum { CAPTURE_TILES = 12 }; /* of each regime: 61,440 outputs, 770 KB */
+enum { CAPTURE_TILES = 12 }; /* of each regime: 73,728 outputs, 923 KB */
 
 static enum status capture_arithmetic(const struct fo_capture_options *o, const struct machine *m,
                                       struct fo_answer *answer, struct error *e)
@@ -41,6 +41,8 @@ static void contract_text(const struct contract *c, const struct machine *m, str
     if (c->product_outputs)
         text_add(text, "  product   %zu of %zu outputs exact\n", c->product_outputs - c->product_wrong,
                  c->product_outputs);
+    if (c->first[0])
+        text_add(text, "  first     %s\n", c->first);
     if (c->locked)
         text_add(text, "contract: locked\n");
     else

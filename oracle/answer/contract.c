@@ -25,10 +25,19 @@ void contract_free(struct contract *c)
     memset(c, 0, sizeof *c);
 }
 
+/* The first slot, as `map --slot` takes it. */
+static void describe_first(struct contract *c, enum contract_source s, const struct layout_difference *d)
+{
+    snprintf(c->first, sizeof c->first, "%s: slot %u.%u.%u holds (%u,%u), the formula says (%u,%u); %zu of %zu differ",
+             contract_source_name(s), d->at.at[0], d->at.at[1], d->at.at[2], d->b.at[0], d->b.at[1], d->a.at[0],
+             d->a.at[1], d->differing, c->slots);
+}
+
 enum status contract_judge(struct contract *c, struct error *e)
 {
     c->slots = box_size(&c->map[CONTRACT_SPEC].domain);
     c->conforms = c->product_wrong == 0;
+    c->first[0] = '\0';
     for (int s = 0; s < CONTRACT_SOURCES; s++) {
         struct layout_difference d;
         if (!c->present[s])
@@ -37,8 +46,13 @@ enum status contract_judge(struct contract *c, struct error *e)
         if (status != STATUS_OK)
             return status;
         c->agree[s] = c->slots - d.differing;
+        if (!d.equal && c->first[0] == '\0')
+            describe_first(c, (enum contract_source)s, &d);
         c->conforms = c->conforms && d.equal;
     }
+    if (c->product_wrong && c->first[0] == '\0')
+        snprintf(c->first, sizeof c->first, "product: %zu of %zu outputs are wrong", c->product_wrong,
+                 c->product_outputs);
     bool evidence = c->present[CONTRACT_ONEHOT] && (c->present[CONTRACT_LDMATRIX] || c->operand[0] == 'D');
     c->locked = c->conforms && evidence && c->product_outputs > 0 && c->fidelity == FIDELITY_HARDWARE;
     return STATUS_OK;
@@ -176,23 +190,44 @@ static enum status contract_sources_read(const json_t *document, struct contract
     return STATUS_OK;
 }
 
-static enum status contract_from_json(json_t *document, struct contract *c, struct error *e)
+/* A member that another module refused: its reason stays, but here it is the file that is wrong. */
+static enum status member_refused(const char *field, struct error *e)
 {
-    const char *name, *operand, *fidelity;
-    json_int_t outputs, wrong;
+    if (e)
+        e->status = STATUS_BAD_INPUT;
+    return error_at_field(e, field), STATUS_BAD_INPUT;
+}
+
+static enum status member_wrong(const char *field, const char *wanted, struct error *e)
+{
+    error_set(e, STATUS_BAD_INPUT, "is missing or is not %s", wanted);
+    return error_at_field(e, field), STATUS_BAD_INPUT;
+}
+
+/* A count of the product. */
+static bool count_from_json(const json_t *value, size_t *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *out = (size_t)json_integer_value(value);
+    return true;
+}
+
+/* The operation, the operand and the spec that belongs to them. */
+static enum status contract_spec_read(const json_t *document, struct contract *c, struct error *e)
+{
+    const char *name = json_string_value(json_object_get(document, "op"));
+    const char *operand = json_string_value(json_object_get(document, "operand"));
     struct wgmma_op op;
     enum fragment_operand which;
-    json_error_t at;
-    json_t *provenance;
-    if (json_unpack_ex(document, &at, 0, "{s:s, s:s, s:{s:I, s:I}, s:o}", "op", &name, "operand", &operand, "product",
-                       "outputs", &outputs, "wrong", &wrong, "provenance", &provenance) != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%s", at.text);
-    if (outputs < 0 || wrong < 0 || wrong > outputs)
-        return error_set(e, STATUS_BAD_INPUT, "product: %lld wrong of %lld outputs", (long long)wrong,
-                         (long long)outputs);
+    if (!name)
+        return member_wrong("op", "a string", e);
+    if (!operand)
+        return member_wrong("operand", "a string", e);
     enum status s = wgmma_parse(name, &op, e);
-    if (s == STATUS_OK)
-        s = fragment_operand_parse(operand, &which, e);
+    if (s != STATUS_OK)
+        return member_refused("op", e);
+    s = fragment_operand_parse(operand, &which, e);
     if (s == STATUS_OK)
         s = fragment_map(&op, which, &c->map[CONTRACT_SPEC], e);
     if (s == STATUS_BAD_ARGUMENT || s == STATUS_UNSUPPORTED) {
@@ -202,15 +237,30 @@ static enum status contract_from_json(json_t *document, struct contract *c, stru
             e->status = s;
     }
     if (s != STATUS_OK)
-        return s;
+        return member_refused("operand", e);
     wgmma_format(&op, c->op);
     snprintf(c->operand, sizeof c->operand, "%s", which == FRAGMENT_A ? "A" : "D");
     c->present[CONTRACT_SPEC] = true;
-    c->product_outputs = (size_t)outputs;
-    c->product_wrong = (size_t)wrong;
-    fidelity = json_string_value(json_object_get(provenance, "fidelity"));
-    c->fidelity =
-        fidelity && strcmp(fidelity, fidelity_name(FIDELITY_HARDWARE)) == 0 ? FIDELITY_HARDWARE : FIDELITY_UNSUPPORTED;
+    return STATUS_OK;
+}
+
+static enum status contract_from_json(json_t *document, struct contract *c, struct error *e)
+{
+    const json_t *product = json_object_get(document, "product");
+    json_t *provenance = json_object_get(document, "provenance");
+    const char *fidelity = json_string_value(json_object_get(provenance, "fidelity"));
+    if (!count_from_json(json_object_get(product, "outputs"), &c->product_outputs))
+        return member_wrong("product.outputs", "a count", e);
+    if (!count_from_json(json_object_get(product, "wrong"), &c->product_wrong) || c->product_wrong > c->product_outputs)
+        return member_wrong("product.wrong", "a count of at most the outputs", e);
+    if (!fidelity)
+        return member_wrong("provenance.fidelity", "a string", e);
+    if (!json_is_object(json_object_get(document, "sources")))
+        return member_wrong("sources", "an object", e);
+    enum status s = contract_spec_read(document, c, e);
+    if (s != STATUS_OK)
+        return s;
+    c->fidelity = strcmp(fidelity, fidelity_name(FIDELITY_HARDWARE)) == 0 ? FIDELITY_HARDWARE : FIDELITY_UNSUPPORTED;
     c->provenance = json_incref(provenance);
     s = contract_sources_read(document, c, e);
     return s == STATUS_OK ? contract_judge(c, e) : s;

@@ -31,6 +31,7 @@ struct contract {
     json_t *provenance; /* json_of_machine; owned */
     bool conforms;      /* every source that is present agrees with spec on every slot, and the product is exact */
     bool locked;
+    char first[200]; /* the first thing that does not conform: a slot, or the product; "" if nothing */
 };
 
 /* Measure on a machine. method: "loader", "onehot", "all". op and operand: see above, A or D (D has only onehot).

@@ -173,8 +173,10 @@ static enum status stage_captures(const struct check *c, struct stage_result *r,
                                &fresh, e);
     if (s == STATUS_OK) {
         stage_say(r, replayed.mismatches_all + fresh.mismatches_all, hardware ? "replayed and measured" : "replayed");
-        if (!fidelity || strcmp(fidelity, "hardware") != 0)
+        if (!fidelity || strcmp(fidelity, "hardware") != 0) {
             r->verdict = FO_UNDECIDED;
+            snprintf(r->detail, sizeof r->detail, "%.400s: not captured on hardware", folder);
+        }
         snprintf(r->counted, sizeof r->counted,
                  "%" PRIu64 " outputs captured on %.40s: %" PRIu64 " differ; %" PRIu64 " fresh ones here: %" PRIu64
                  " differ",
@@ -237,7 +239,23 @@ static enum status fragment_picture(const struct check *c, const struct contract
         s = files_path(c->options->out, name, path, e);
     snprintf(title, sizeof title, "%s  %s  (%s)", contract->op, contract->operand,
              contract->locked ? "locked" : "not locked");
-    return s == STATUS_OK ? heatmap_fragment(path, &contract->map[CONTRACT_ONEHOT], title, e) : s;
+    /* Only a bijection can be drawn. Whatever else was measured is in the JSON, and the verdict says why. */
+    bool bijective = false;
+    if (s == STATUS_OK && contract->present[CONTRACT_ONEHOT])
+        s = layout_check(&contract->map[CONTRACT_ONEHOT], &bijective, e);
+    return s == STATUS_OK && bijective ? heatmap_fragment(path, &contract->map[CONTRACT_ONEHOT], title, e) : s;
+}
+
+/* Why a contract does not lock; the first one is remembered. */
+static uint64_t refuse_unlocked(const struct check *c, const struct contract *contract, const char *which,
+                                struct stage_result *r)
+{
+    if (!contract->locked && r->detail[0] == '\0')
+        snprintf(r->detail, sizeof r->detail,
+                 "%s contract of %s does not lock: %s; repeat: fragoracle capture %s %s --method all --on %s", which,
+                 contract->operand, contract->first[0] ? contract->first : "not every source was measured on hardware",
+                 contract->op, contract->operand, c->machine.name);
+    return !contract->locked;
 }
 
 /* The committed contract is judged anew against the formula; on a GPU the map is measured again as well. */
@@ -256,14 +274,14 @@ static enum status stage_fragment(const struct check *c, struct stage_result *r,
             return s;
         slots += committed.agree[CONTRACT_ONEHOT];
         locked += committed.locked;
-        wrong += !committed.locked;
+        wrong += refuse_unlocked(c, &committed, "the committed", r);
         s = hardware ? STATUS_OK : fragment_picture(c, &committed, e);
         contract_free(&committed);
         if (s == STATUS_OK && hardware) {
             s = contract_measure(&c->machine, "wgmma.m64n64k16.f32.bf16.bf16.rs", operands[i], "all", &measured, e);
             if (s != STATUS_OK)
                 return s;
-            wrong += !measured.locked;
+            wrong += refuse_unlocked(c, &measured, "the measured", r);
             s = fragment_picture(c, &measured, e);
             contract_free(&measured);
         }
@@ -274,11 +292,6 @@ static enum status stage_fragment(const struct check *c, struct stage_result *r,
     snprintf(r->counted, sizeof r->counted,
              "A and D of m64n64k16: %" PRIu64 " slots by one-hot wgmma, %" PRIu64 " of 2 committed contracts lock%s",
              slots, locked, hardware ? ", measured again here" : "");
-    if (wrong)
-        snprintf(r->detail, sizeof r->detail,
-                 "a contract does not lock; repeat: fragoracle capture "
-                 "wgmma.m64n64k16.f32.bf16.bf16.rs A --method all --on %s",
-                 c->machine.name);
     return STATUS_OK;
 }
 

@@ -13,21 +13,33 @@
 #include "reference/fragment.h"
 
 enum { A_SLOTS = 8, D_SLOTS = RS_ACCUMULATORS };
+/* Decoded experts are dropped when they would take more. */
+static const size_t decoded_bytes_most = (size_t)1 << 30;
 
 struct place {
     uint8_t i, j;
 };
 
+/* The A operand of one expert as the tensor core takes it, rows padded to whole tiles. Decoded at its first use and
+ * kept until other weights are loaded: a probe asks the same weights hundreds of times. */
+struct decoded {
+    struct accumulate_operand *a; /* [rows][K] */
+    uint8_t *special;             /* [rows][K/16]: some weight of the step is Inf or NaN */
+    uint32_t checksum;            /* of the registers of all tiles */
+};
+
 struct model {
     struct subject subject;
     struct packed_weights weights;
+    struct decoded *decoded; /* [experts] */
+    size_t decoded_bytes;
     struct place a[RS_THREADS][A_SLOTS]; /* what the tensor core takes each A slot for */
     struct place d[RS_THREADS][D_SLOTS]; /* which element of D it leaves in each register */
 };
 
 /* One launch: shared by all tiles. */
 struct launch {
-    const struct model *model;
+    struct model *model;
     struct rs_shape shape;
     const struct bf16 *x;
     struct bf16 *out;
@@ -43,6 +55,11 @@ struct token_tile {
 static uint32_t load_word(const uint8_t *at)
 {
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+static uint32_t model_tiles(const struct launch *l)
+{
+    return (l->shape.N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES;
 }
 
 /* Copy one K tile of x into shared memory as the kernel does, then read it as the matrix descriptor makes wgmma read.
@@ -106,25 +123,79 @@ static uint32_t model_decode_a(const struct launch *l, uint32_t expert, uint32_t
     return checksum;
 }
 
+static void decoded_drop(struct model *m)
+{
+    for (size_t e = 0; m->decoded && e < m->weights.experts; e++) {
+        free(m->decoded[e].a);
+        free(m->decoded[e].special);
+        m->decoded[e] = (struct decoded){0};
+    }
+    m->decoded_bytes = 0;
+}
+
+/* One feature tile into place. */
+static enum status decoded_tile(const struct launch *l, uint32_t expert, uint32_t tile, struct decoded *d)
+{
+    uint32_t K = l->shape.K;
+    size_t elements = (size_t)RS_TILE_FEATURES * K;
+    struct bf16 *a = malloc(elements * sizeof *a);
+    if (!a)
+        return STATUS_NO_MEMORY;
+    d->checksum = model_decode_a(l, expert, tile * RS_TILE_FEATURES, a);
+    accumulate_prepare(a, elements, d->a + tile * elements);
+    for (size_t i = 0; i < elements; i++)
+        d->special[(tile * elements + i) / RS_STEP_K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
+    free(a);
+    return STATUS_OK;
+}
+
+static enum status decoded_expert(const struct launch *l, uint32_t expert, struct error *e)
+{
+    struct model *m = l->model;
+    uint32_t tiles = model_tiles(l), checksum = 0;
+    size_t elements = (size_t)tiles * RS_TILE_FEATURES * l->shape.K, bytes = elements * sizeof *m->decoded->a;
+    bool failed = false;
+    if (m->decoded[expert].a)
+        return STATUS_OK;
+    if (m->decoded_bytes + bytes > decoded_bytes_most)
+        decoded_drop(m);
+    struct decoded d = {malloc(bytes), calloc(elements / RS_STEP_K, 1), 0};
+    if (!d.a || !d.special)
+        goto no_memory;
+#pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed)
+    for (uint32_t tile = 0; tile < tiles; tile++) {
+        struct decoded part = d;
+        failed = failed || decoded_tile(l, expert, tile, &part) != STATUS_OK;
+        checksum += part.checksum;
+    }
+    if (failed)
+        goto no_memory;
+    d.checksum = checksum;
+    m->decoded[expert] = d;
+    m->decoded_bytes += bytes;
+    return STATUS_OK;
+no_memory:
+    free(d.a);
+    free(d.special);
+    return error_set(e, STATUS_NO_MEMORY, "no memory for the %zu weights of an expert", elements);
+}
+
 /* D of one tile: d [64 features][64 tokens], zero where no token is. A step in which every activation is zero leaves
  * the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
-static void model_multiply(const struct launch *l, const struct token_tile *t, const struct accumulate_operand *a,
+static void model_multiply(const struct launch *l, const struct token_tile *t, const struct decoded *w, uint32_t tile,
                            float *d)
 {
     uint32_t K = l->shape.K, steps = K / RS_STEP_K;
     for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
-        uint8_t special[65536 / RS_STEP_K];
-        for (uint32_t step = 0; step < steps; step++) {
-            special[step] = 0;
-            for (uint32_t j = 0; j < RS_STEP_K; j++)
-                special[step] |= a[(size_t)m * K + step * RS_STEP_K + j].exponent == ACCUMULATE_SPECIAL;
-        }
+        size_t row = (size_t)tile * RS_TILE_FEATURES + m;
+        const struct accumulate_operand *a = w->a + row * K;
+        const uint8_t *special = w->special + row * steps;
         for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
             float sum = 0.0f;
             const uint8_t *busy = t->busy + (size_t)n * steps;
             for (uint32_t step = 0; n < t->tile.rows && step < steps; step++)
                 if (busy[step] || special[step])
-                    sum = accumulate_step(&accumulate_hopper_bf16, a + (size_t)m * K + step * RS_STEP_K,
+                    sum = accumulate_step(&accumulate_hopper_bf16, a + step * RS_STEP_K,
                                           t->b + (size_t)n * K + step * RS_STEP_K, sum);
             d[m * RS_TILE_TOKENS + n] = sum;
         }
@@ -152,37 +223,29 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
 /* All feature tiles of one token tile. */
 static enum status model_token_tile(const struct launch *l, struct token_tile *t, struct run_report *r, struct error *e)
 {
-    uint32_t K = l->shape.K, tiles = (l->shape.N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES, checksum = 0;
-    bool failed = false;
+    uint32_t K = l->shape.K, tiles = model_tiles(l);
+    enum status s = decoded_expert(l, (uint32_t)t->tile.expert, e);
+    if (s != STATUS_OK)
+        return s;
+    const struct decoded *w = &l->model->decoded[t->tile.expert];
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
-#pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed)
+#pragma omp parallel for schedule(dynamic)
     for (uint32_t tile = 0; tile < tiles; tile++) {
-        struct bf16 *a = malloc((size_t)RS_TILE_FEATURES * K * sizeof *a);
-        struct accumulate_operand *operands = malloc((size_t)RS_TILE_FEATURES * K * sizeof *operands);
-        float *d = malloc(RS_TILE_FEATURES * RS_TILE_TOKENS * sizeof *d);
-        if (a && operands && d) {
-            checksum += model_decode_a(l, (uint32_t)t->tile.expert, tile * RS_TILE_FEATURES, a);
-            accumulate_prepare(a, (size_t)RS_TILE_FEATURES * K, operands);
-            model_multiply(l, t, operands, d);
-            model_write_out(l, &t->tile, tile * RS_TILE_FEATURES, d);
-        } else {
-            failed = true;
-        }
-        free(a);
-        free(operands);
-        free(d);
+        float d[RS_TILE_FEATURES * RS_TILE_TOKENS];
+        model_multiply(l, t, w, tile, d);
+        model_write_out(l, &t->tile, tile * RS_TILE_FEATURES, d);
     }
     r->tiles += tiles;
     r->wgmma += (uint64_t)tiles * (K / RS_STEP_K);
-    r->a_checksum += checksum;
-    return failed ? error_set(e, STATUS_NO_MEMORY, "no memory for a tile of K = %u", K) : STATUS_OK;
+    r->a_checksum += w->checksum;
+    return STATUS_OK;
 }
 
 static enum status model_run(void *self, const struct bf16 *x, const struct segments *s, struct bf16 poison,
                              struct bf16 *out, struct run_report *report, struct error *e)
 {
-    const struct model *m = self;
+    struct model *m = self;
     struct launch l = {
         m,
         {(uint32_t)s->rows, (uint32_t)m->weights.N, (uint32_t)m->weights.K, (uint32_t)s->experts, (uint32_t)s->active},
@@ -190,9 +253,9 @@ static enum status model_run(void *self, const struct bf16 *x, const struct segm
         out};
     if (!m->weights.values)
         return error_set(e, STATUS_BAD_ARGUMENT, "run before load");
-    if (s->experts != m->weights.experts || l.shape.K > 65536)
-        return error_set(e, STATUS_BAD_ARGUMENT, "%zu experts asked of weights with %zu; K = %u (at most 65536)",
-                         s->experts, m->weights.experts, l.shape.K);
+    if (s->experts != m->weights.experts)
+        return error_set(e, STATUS_BAD_ARGUMENT, "%zu experts asked of weights with %zu", s->experts,
+                         m->weights.experts);
     struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l.shape.K * sizeof *t.b),
                            .busy = malloc((size_t)RS_TILE_TOKENS * l.shape.K / RS_STEP_K)};
     enum status status = STATUS_OK;
@@ -228,7 +291,15 @@ static enum status model_load(void *self, const struct weights *w, struct error 
     enum status s = packed_weights_make(w, &p, e);
     if (s != STATUS_OK)
         return s;
+    struct decoded *decoded = calloc(w->experts, sizeof *decoded);
+    if (!decoded) {
+        packed_weights_free(&p);
+        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu experts", w->experts);
+    }
+    decoded_drop(m);
+    free(m->decoded);
     packed_weights_free(&m->weights);
+    m->decoded = decoded;
     m->weights = p;
     return STATUS_OK;
 }
@@ -236,6 +307,8 @@ static enum status model_load(void *self, const struct weights *w, struct error 
 static void model_release(void *self)
 {
     struct model *m = self;
+    decoded_drop(m);
+    free(m->decoded);
     packed_weights_free(&m->weights);
     free(m);
 }

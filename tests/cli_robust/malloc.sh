@@ -70,20 +70,29 @@ each() {
     mv "$work/stderr" "$work/good.stderr"
     count=$(<"$work/count")
     [[ ${FRAGORACLE_MALLOC-} == all && $1 != check ]] && most=$count
-    local stride=$(((count + most - 1) / most))
-    for ((n = 1; n <= count; n += stride)); do
+    local stride=$(((count - before_main + most - 1) / most))
+    for ((n = before_main + 1; n <= count; n += stride)); do
         run "$n"
         refused=$((refused + (status == 2)))
         judge "$n" "$good"
     done
     printf '%s: %d allocations, every %d. failed, %d of %d runs refused\n' "${*//$work\//}" "$count" "$stride" \
-        "$refused" $(((count + stride - 1) / stride))
+        "$refused" $(((count - before_main + stride - 1) / stride))
     [[ $refused -gt 0 ]] || wrong "$*: no failure was ever noticed"
 }
 
 ulimit -c 0
 make_inputs
-each 150 list --json
+# The CUDA runtime allocates before main and while it looks for a device, and does not survive a failure: what it does
+# is not ours, so counting starts at main, and `list` is asked in builds without CUDA alone.
+command=(--help)
+run 0
+before_main=$(<"$work/count")
+if "$binary" list | grep -q 'built without CUDA'; then
+    each 150 list --json
+else
+    echo "not run: list: this program holds the CUDA runtime"
+fi
 each 150 map $op A --slot 1.2.1
 each 100 map $op D --json --format csv
 each 20 map $op A --png "$out"

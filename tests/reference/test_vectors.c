@@ -1,7 +1,7 @@
 /* vectors: the packed layouts byte for byte against arrays that an independent implementation made.
  *
- * FRAGORACLE_VECTORS names a folder of files s<seed>_E<experts>_N<rows>_K<columns>.<array>.npy. Without it nothing is
- * compared: every test says so and the program exits with SKIPPED, never with success. */
+ * The folder golden of FRAGORACLE_VECTORS holds files s<seed>_E<experts>_N<rows>_K<columns>.<array>.npy. Without it
+ * nothing is compared: every test says so and the program exits with SKIPPED, never with success. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,9 +147,12 @@ static void hopper_layout_forward_padded_to_16_and_8_warps_matches_vectors(void 
 
 int main(void)
 {
-    folder = getenv("FRAGORACLE_VECTORS");
-    if (folder && !*folder)
-        folder = NULL;
+    static char golden[4096];
+    const char *vectors = getenv("FRAGORACLE_VECTORS");
+    if (vectors && *vectors) {
+        snprintf(golden, sizeof golden, "%s/golden", vectors);
+        folder = golden;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hopper_layout_forward_padded_to_64_and_4_warps_matches_vectors),
         cmocka_unit_test(hopper_layout_forward_padded_to_16_and_8_warps_matches_vectors),
