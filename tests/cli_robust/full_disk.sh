@@ -139,7 +139,8 @@ prints map $op A --json
 prints decode --on model "${weights[@]}"
 prints emit --shape 4,16,64 --out "$out"
 
-# check is slow: once over an old result without room for anything, once with nothing but its report.
+# check is slow, and slower sanitised: once over an old result without room, once with nothing but its report.
+[[ -z ${SANITISED-} ]] || { finish; exit; }
 rm -rf "$work/good" "$out"
 mkdir "$work/good"
 touch "$work/good/check.json" "$work/good/contract_A.json" "$work/good/fragment_A.png"
