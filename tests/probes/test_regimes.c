@@ -112,22 +112,23 @@ static size_t count_differing(rule *wrong, rule *truth, int regime)
     return differing;
 }
 
+static const struct {
+    const char *name;
+    rule *wrong;
+    size_t regimes; /* at least so many must differ often */
+} rules[] = {
+    {"F = 24", fraction_24, 5},
+    {"F = 26", fraction_26, 5},
+    {"floor -132", floor_132, 1},
+    {"floor -134", floor_134, 1},
+    {"no floor", no_floor, 1},
+    {"zero products win M", zeros_win, 1},
+    {"one term after another", sequential, 5},
+};
+
 static void regime_tile_every_wrong_rule_is_refuted(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        rule *wrong;
-        size_t regimes; /* at least so many must differ often */
-    } rules[] = {
-        {"F = 24", fraction_24, 5},
-        {"F = 26", fraction_26, 5},
-        {"floor -132", floor_132, 1},
-        {"floor -134", floor_134, 1},
-        {"no floor", no_floor, 1},
-        {"zero products win M", zeros_win, 1},
-        {"one term after another", sequential, 5},
-    };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         size_t refuting = 0;
         print_message("%-24s refuted by", rules[i].name);
@@ -140,6 +141,36 @@ static void regime_tile_every_wrong_rule_is_refuted(void **state)
         print_message("  of %d outputs each\n", TILES * OUTPUTS);
         assert_true(refuting >= rules[i].regimes);
     }
+}
+
+/* The same of what an H100 computed: the committed capture has the power to tell, and the right rule has no mismatch.
+ */
+static void regime_tile_committed_capture_refutes_every_wrong_rule(void **state)
+{
+    (void)state;
+    struct npy in[4];
+    struct error e;
+    size_t wrong[sizeof rules / sizeof *rules] = {0}, mismatches = 0;
+    static const char *const paths[] = {CAPTURE "a.npy", CAPTURE "b.npy", CAPTURE "c.npy", CAPTURE "d.npy"};
+    for (int i = 0; i < 4; i++)
+        if (npy_read(paths[i], &in[i], &e) != STATUS_OK)
+            fail_msg("%s: %s", e.path, e.why);
+    for (size_t i = 0; i < npy_count(&in[3]); i++) {
+        const struct bf16 *a = (const struct bf16 *)in[0].data + i / N * TERMS;
+        const struct bf16 *b = (const struct bf16 *)in[1].data + (i / OUTPUTS * N + i % N) * TERMS;
+        float c = f32_from_bits(((const uint32_t *)in[2].data)[i]);
+        uint32_t found = ((const uint32_t *)in[3].data)[i];
+        mismatches += f32_bits(right_rule(a, b, c)) != found;
+        for (size_t r = 0; r < sizeof rules / sizeof *rules; r++)
+            wrong[r] += f32_bits(rules[r].wrong(a, b, c)) != found;
+    }
+    assert_int_equal(mismatches, 0);
+    for (size_t r = 0; r < sizeof rules / sizeof *rules; r++) {
+        print_message("%-24s refuted by %zu of %zu outputs of an H100\n", rules[r].name, wrong[r], npy_count(&in[3]));
+        assert_true(wrong[r] >= OFTEN);
+    }
+    for (int i = 0; i < 4; i++)
+        npy_free(&in[i]);
 }
 
 /* The twin: the right rule written a second time differs nowhere. */
@@ -256,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(regime_tile_every_wrong_rule_is_refuted),
+        cmocka_unit_test(regime_tile_committed_capture_refutes_every_wrong_rule),
         cmocka_unit_test(regime_tile_right_rule_is_never_refuted),
         cmocka_unit_test(regime_tile_same_seed_gives_the_same_tile),
         cmocka_unit_test(regime_tile_committed_capture_is_reproduced),
