@@ -63,26 +63,6 @@ static void contract_measure_model_every_method_conforms_and_never_locks(void **
     }
 }
 
-/* Were the model hardware: which methods are enough to lock. */
-static void contract_measure_hardware_locks_with_independent_evidence_only(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *operand, *method;
-        bool locked;
-    } cases[] = {
-        {"A", "all", true}, {"A", "onehot", false}, {"A", "loader", false}, {"D", "all", true}, {"D", "onehot", true}};
-    struct machine m;
-    machine_model(&m);
-    m.fidelity = FIDELITY_HARDWARE;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct contract c = measured(&m, cases[i].operand, cases[i].method);
-        assert_true(c.conforms);
-        assert_int_equal(c.locked, cases[i].locked);
-        contract_free(&c);
-    }
-}
-
 static void contract_measure_what_it_cannot_measure_is_refused(void **state)
 {
     (void)state;
@@ -168,16 +148,40 @@ static enum status lying_ss(size_t tiles, const uint16_t *a, const uint16_t *b, 
     return s;
 }
 
-/* Hardware on which two A slots are exchanged, or that leaves nonsense in D. */
+/* What the model answers to the 1024 one-hot tiles, which are the same in every measurement: computed once. */
+static enum status honest_rs(size_t tiles, const uint32_t *a, const uint16_t *b, float *d, struct error *e)
+{
+    static float *kept;
+    size_t bytes = (size_t)A_SLOTS * TILE * sizeof *kept;
+    if (tiles != A_SLOTS)
+        return honest.product_rs(tiles, a, b, d, e);
+    if (!kept) {
+        kept = malloc(bytes);
+        assert_non_null(kept);
+        assert_int_equal(honest.product_rs(tiles, a, b, kept, e), STATUS_OK);
+    }
+    memcpy(d, kept, bytes);
+    return STATUS_OK;
+}
+
+/* Hardware on which two A slots are exchanged (a one in slot i has the effect of a one in slot j), or that leaves
+ * nonsense in D. */
 static enum status lying_rs(size_t tiles, const uint32_t *a, const uint16_t *b, float *d, struct error *e)
 {
-    uint32_t *copy = malloc(tiles * REGISTERS * sizeof *copy);
-    assert_non_null(copy);
-    memcpy(copy, a, tiles * REGISTERS * sizeof *copy);
-    for (size_t t = 0; lie.onehot && !lie.garbage && t < tiles; t++)
-        swap_halves(copy + t * REGISTERS, lie.i, lie.j);
-    enum status s = honest.product_rs(tiles, copy, b, d, e);
-    free(copy);
+    uint32_t registers[REGISTERS];
+    bool swaps = lie.onehot && !lie.garbage;
+    if (tiles == 1) {
+        memcpy(registers, a, sizeof registers);
+        if (swaps)
+            swap_halves(registers, lie.i, lie.j);
+        a = registers;
+    }
+    enum status s = honest_rs(tiles, a, b, d, e);
+    for (size_t k = 0; swaps && tiles > 1 && k < TILE; k++) {
+        float keep = d[lie.i * TILE + k];
+        d[lie.i * TILE + k] = d[lie.j * TILE + k];
+        d[lie.j * TILE + k] = keep;
+    }
     if ((lie.onehot && tiles > 1) || (lie.product && tiles == 1))
         spoil(d, tiles);
     return s;
@@ -194,6 +198,24 @@ static struct machine liar(void)
     m.product_ss = lying_ss;
     m.product_rs = lying_rs;
     return m;
+}
+
+/* Were the model hardware: which methods are enough to lock. */
+static void contract_measure_hardware_locks_with_independent_evidence_only(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *operand, *method;
+        bool locked;
+    } cases[] = {
+        {"A", "all", true}, {"A", "onehot", false}, {"A", "loader", false}, {"D", "all", true}, {"D", "onehot", true}};
+    struct machine m = liar(); /* that tells no lie but that it is hardware */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct contract c = measured(&m, cases[i].operand, cases[i].method);
+        assert_true(c.conforms);
+        assert_int_equal(c.locked, cases[i].locked);
+        contract_free(&c);
+    }
 }
 
 /* Two slots that no formula would exchange, in each source alone. The contract is not locked, and the lower of the two

@@ -24,6 +24,8 @@ enum { WORDS = 4194304, STEPS = 4, PLACES = 4 };
 
 /* How often each byte at each place met each scale, and met it over a background of zeros or of ones. */
 struct seen {
+    uint32_t background[STEPS][PLACES][4]; /* the other three bytes, different ones */
+    uint8_t backgrounds[STEPS][PLACES];
     uint16_t any[STEPS][PLACES][256][256], zeros[STEPS][PLACES][256][256], ones[STEPS][PLACES][256][256];
 };
 
@@ -46,6 +48,18 @@ static void see(uint32_t word, uint32_t scales, uint32_t step)
         watch.seen->ones[step][place][byte][scale] += rest == 0xffffffffu;
         watch.seen->zeros[step][place][byte][scale] += (nibbles & ~(0xffu << (8 * place))) == 0;
     }
+}
+
+/* The other bytes of a block of 65,536 words, of which the first has the byte 0 at its place. */
+static void see_background(uint32_t word, uint32_t step, uint32_t place)
+{
+    uint32_t rest = pack_bits_inverse(word) & ~(0xffu << (8 * place));
+    uint8_t *n = &watch.seen->backgrounds[step][place];
+    for (uint8_t i = 0; i < *n; i++)
+        if (watch.seen->background[step][place][i] == rest)
+            return;
+    assert_true(*n < 4);
+    watch.seen->background[step][place][(*n)++] = rest;
 }
 
 static uint32_t spoil_half(uint32_t half)
@@ -72,6 +86,8 @@ static enum status watched_decode(size_t n, const uint32_t *words, const uint32_
             registers[4 * i + r] = spoil_half(registers[4 * i + r] & 0xffff) | spoil_half(registers[4 * i + r] >> 16)
                                                                                    << 16;
     }
+    if (watch.seen)
+        see_background(words[0], steps[0], watch.calls / 4 % PLACES);
     if (watch.mask && watch.calls == watch.call)
         registers[4 * watch.index + watch.reg] ^= watch.mask;
     watch.calls++;
@@ -118,6 +134,8 @@ static void decode_exhaustive_model_asks_everything_and_conforms(void **state)
                      watch.seen->zeros[step][place][byte][scale], watch.seen->ones[step][place][byte][scale]);
     }
     assert_int_equal(compared, WORDS / 4);
+    for (uint32_t i = 0; i < STEPS * PLACES; i++)
+        assert_int_equal(watch.seen->backgrounds[i / PLACES][i % PLACES], 4);
     free(watch.seen);
 }
 
@@ -217,6 +235,7 @@ static void decode_weights_one_wrong_bit_is_described(void **state)
     } bits[] = {
         /* N 70, K 96: two tiles of features, two of K. Thread 5 of tile 0: row 1, columns 2 and 3, step 1 */
         {0, 5 * 4 + 1, 0, 1u << 31, "row 1, k 19, thread 5, step 1, R0 high half"},
+        {0, 37 * 4, 3, 1u << 31, "row 25, k 11, thread 37, step 0, R3 high half"},
         {1, 37 * 4, 3, 1u << 15, "row 25, k 74, thread 37, step 0, R3 low half"},
         {2, 2 * 4 + 3, 2, 1u << 15, "row 64, k 60, thread 2, step 3, R2 low half"},
         {1, 2, 0, 1u, "row 0, k 96, thread 0, step 2, R0 low half: expected 0000"}, /* K is padded from 96 on */

@@ -51,7 +51,7 @@ static void make_segments(struct splitmix *r, size_t P, size_t experts, struct p
     p->segments = (struct segments){P, experts, active, p->starts, p->ids};
 }
 
-enum x_kind { DENSE, SPARSE, HOSTILE, SPECIAL, X_KINDS };
+enum x_kind { DENSE, SPARSE, HOSTILE, SPECIAL, SUBNORMAL, X_KINDS };
 
 static struct bf16 dense_element(struct splitmix *r)
 {
@@ -69,6 +69,8 @@ static struct bf16 x_element(struct splitmix *r, enum x_kind kind)
         return (struct bf16){(uint16_t)(draw >> 8 & 0x8000)};
     if (kind == HOSTILE && draw % 2 == 0)
         return (struct bf16){hostile[(draw >> 8) % (sizeof hostile / sizeof *hostile)]};
+    if (kind == SUBNORMAL)
+        return (struct bf16){(uint16_t)(draw & (BF16_SIGN | BF16_MANTISSA))};
     if (kind == SPECIAL && draw % 2000 == 0)
         return (struct bf16){special[(draw >> 16) % (sizeof special / sizeof *special)]};
     return dense_element(r);

@@ -8,7 +8,7 @@
 
 /* P 1..200, N a multiple of 16 up to 336, K a multiple of 64 up to 384, 1..9 experts; segments legal in about half of
  * the problems; weights of every kind of weights.h; x dense, sparse, hostile (zeros of both signs, subnormals, extreme
- * exponents), or with a few Inf and NaN. */
+ * exponents), with a few Inf and NaN, or subnormal throughout. */
 struct problem {
     uint64_t seed;
     struct weights_set weights;
