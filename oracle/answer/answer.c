@@ -115,8 +115,9 @@ json_t *json_of_machine(const struct machine *m)
     time_t now = time(NULL);
     struct tm utc;
     strftime(date, sizeof date, "%Y-%m-%d", gmtime_r(&now, &utc));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "executor", m->name, "fidelity", fidelity_name(m->fidelity),
-                     "device", m->device, "driver", m->driver, "cuda", m->cuda, "code", m->code, "date", date);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "executor", m->name, "fidelity", fidelity_name(m->fidelity),
+                     "device", json_name(m->device), "driver", m->driver, "cuda", m->cuda, "code", m->code, "date",
+                     date);
 }
 
 const char *artifacts_folder(void)

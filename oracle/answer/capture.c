@@ -26,8 +26,9 @@ static enum status capture_arithmetic(const struct fo_capture_options *o, const 
     if (r.mismatches_all)
         text_add(&text, "first: %s\n", r.first);
     text_add(&text, "verdict: %s\n", fo_verdict_name(verdict));
-    json_t *j = json_pack("{s:s, s:s, s:o, s:s, s:o}", "schema", "fragoracle.arithmetic/1", "folder", o->out, "result",
-                          json_of_arithmetic(&r), "verdict", fo_verdict_name(verdict), "machine", json_of_machine(m));
+    json_t *j =
+        json_pack("{s:s, s:o, s:o, s:s, s:o}", "schema", "fragoracle.arithmetic/1", "folder", json_name(o->out),
+                  "result", json_of_arithmetic(&r), "verdict", fo_verdict_name(verdict), "machine", json_of_machine(m));
     return answer_make(verdict, j, &text, answer, e);
 }
 

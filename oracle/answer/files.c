@@ -131,11 +131,11 @@ static json_t *json_of_emit(const struct identity_case *c, const struct segments
         "outputs are [P,N]: <u2 bf16 bits, or <f4, which score rounds to bf16; in <f4 a poison is its 16 bits followed "
         "by 16 zero bits");
     return json_pack(
-        "{s:s, s:s, s:{s:I,s:I,s:I,s:I,s:I}, s:b, s:I, s:s, s:{s:s,s:s}, s:[{s:I,s:s},{s:I,s:s}], s:o, s:o}", "schema",
+        "{s:s, s:s, s:{s:I,s:I,s:I,s:I,s:I}, s:b, s:I, s:o, s:{s:s,s:s}, s:[{s:I,s:s},{s:I,s:s}], s:o, s:o}", "schema",
         FILES_SCHEMA, "probe", "identity", "shape", "P", (json_int_t)c->options.P, "N", (json_int_t)w->N, "K",
         (json_int_t)w->K, "experts", (json_int_t)w->experts, "segments", (json_int_t)g->active, "historical",
-        c->options.historical, "seed", (json_int_t)c->options.seed, "weights", c->weights.what, "segments", "starts",
-        "starts.npy", "ids", "ids.npy", "poison", "bits", FILES_POISON_A, "file", "poison_a.npy", "bits",
+        c->options.historical, "seed", (json_int_t)c->options.seed, "weights", json_name(c->weights.what), "segments",
+        "starts", "starts.npy", "ids", "ids.npy", "poison", "bits", FILES_POISON_A, "file", "poison_a.npy", "bits",
         FILES_POISON_B, "file", "poison_b.npy", "passes", json_of_emitted_passes(c), "protocol", protocol);
 }
 

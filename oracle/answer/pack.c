@@ -281,8 +281,9 @@ int fo_unpack(const struct fo_unpack_options *o, struct fo_answer *answer, struc
         text_add(&text, "%s: %s_blocks and %s_scales, %zu experts of %zu x %zu\n", o->out, p->stem, p->stem, l->experts,
                  l->values.rows, l->scales.blocks * MXFP4_BLOCK);
         s = answer_make(FO_NOT_APPLICABLE,
-                        json_pack("{s:s, s:s, s:s, s:s, s:{s:I, s:I, s:I}}", "schema", "fragoracle.unpack/1", "in",
-                                  o->in, "out", o->out, "tensor", p->stem, "shape", "experts", E, "N", N, "K", K),
+                        json_pack("{s:s, s:o, s:o, s:s, s:{s:I, s:I, s:I}}", "schema", "fragoracle.unpack/1", "in",
+                                  json_name(o->in), "out", json_name(o->out), "tensor", p->stem, "shape", "experts", E,
+                                  "N", N, "K", K),
                         &text, answer, &e);
     }
     npy_free(&values);

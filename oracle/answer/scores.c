@@ -40,12 +40,13 @@ static json_t *json_of_case(const struct scores_case *c, const struct identity_r
     json_t *notes = *c->note ? json_pack("[s]", c->note) : json_array();
     json_t *shape = json_pack("{s:I, s:I, s:I, s:I, s:I}", "P", (json_int_t)c->P, "N", (json_int_t)c->N, "K",
                               (json_int_t)c->K, "experts", (json_int_t)c->experts, "segments", (json_int_t)c->segments);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:s, s:I, s:o, s:s, s:I, s:s, s:o, s:o, s:O}", "schema",
-                     SCORES_SCHEMA, "probe", "identity", "subject", c->subject, "executor", c->executor, "fidelity",
-                     c->fidelity, "kernel", json_of_report(&r->report), "shape", shape, "seed", (json_int_t)c->seed,
-                     "weights", c->weights, "passes", (json_int_t)r->passes, "scores", json_of_score(&r->total),
-                     "verdict", fo_verdict_name(verdict), "worst_pass", (json_int_t)r->shown_pass, "repeat", repeat,
-                     "notes", notes, "per_pass", json_of_passes(r), "machine", c->machine);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:O}", "schema",
+                     SCORES_SCHEMA, "probe", "identity", "subject", json_name(c->subject), "executor", c->executor,
+                     "fidelity", c->fidelity, "kernel", json_of_report(&r->report), "shape", shape, "seed",
+                     (json_int_t)c->seed, "weights", json_name(c->weights), "passes", (json_int_t)r->passes, "scores",
+                     json_of_score(&r->total), "verdict", fo_verdict_name(verdict), "worst_pass",
+                     (json_int_t)r->shown_pass, "repeat", json_name(repeat), "notes", notes, "per_pass",
+                     json_of_passes(r), "machine", c->machine);
 }
 
 static void text_of_hits(struct text *t, const char *name, const struct hits *h)

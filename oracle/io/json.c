@@ -124,6 +124,22 @@ enum status json_write(const char *path, const json_t *document, struct error *e
     return s;
 }
 
+json_t *json_name(const char *text)
+{
+    json_t *name = json_string(text);
+    if (name)
+        return name;
+    size_t size = strlen(text) + 1;
+    char *plain = watched_malloc(size);
+    if (!plain)
+        return NULL;
+    for (size_t i = 0; i < size; i++)
+        plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+    name = json_string(plain);
+    free(plain);
+    return name;
+}
+
 json_t *json_number(double x)
 {
     if (isnan(x))

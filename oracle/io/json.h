@@ -26,6 +26,9 @@ enum status json_write(const char *path, const json_t *document, struct error *e
 char *json_text(const json_t *document);
 /* The failure is reported: this thread starts anew. Every public question ends with it. */
 void json_forget(void);
+/* A string from outside (a file name, or one that was cut): each byte of it beyond ASCII becomes ? where it is not
+ * UTF-8, which is all that JSON can hold. */
+json_t *json_name(const char *text);
 /* A real that may be infinite or NaN: the strings "inf", "-inf" and "nan" where JSON has no number. */
 json_t *json_number(double x);
 

@@ -201,6 +201,33 @@ files() {
     [[ ! -e $work/out ]] || wrong "something was written: $(find "$work/out")"
 }
 
+# takes MOST COMMAND...: ends with at most this status and gives an answer.
+takes() {
+    local most=$1
+    shift
+    cases=$((cases + 1))
+    "$binary" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null
+    local status=$?
+    [[ $status -le $most && -s $work/stdout ]] || wrong "$*: exit status $status: $(<"$work/stderr")"
+}
+
+# A file name is bytes; JSON is UTF-8. That is no trouble of the user's.
+odd_names() {
+    local odd=$work/$'\xff\xfe "\n'
+    mkdir "$odd"
+    cp "$sample" "$odd/w.safetensors"
+    local weights=(--weights "$odd/w.safetensors" --tensor $tensor)
+    takes 0 capture $op A --on model --method arithmetic --out "$odd/capture"
+    takes 0 decode --on model "${weights[@]}"
+    takes 0 pack "${weights[@]}" --out "$odd/packed"
+    takes 0 unpack --in "$odd/packed" --out "$odd/back.safetensors"
+    takes 0 probe identity --on model --shape 4,16,64 "${weights[@]}" --out "$odd/probe"
+    takes 0 emit --shape 4,16,64 "${weights[@]}" --out "$odd/emit"
+    cp "$work"/emit/out_* "$odd/emit"
+    takes 1 score --in "$odd/emit" --out "$odd/score" --json
+    refuses "none/layout.json" unpack --in "$odd/none" --out "$work/out"
+}
+
 # Files of the right kind in the wrong place.
 make_lies() {
     mkdir "$work/lies" "$work/lies/packed_as_emit" "$work/lies/emit_as_packed"
@@ -219,4 +246,5 @@ commands_and_options
 names
 numbers
 files
+odd_names
 finish
