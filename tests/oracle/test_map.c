@@ -262,7 +262,7 @@ static void fo_map_bad_queries_are_refused_in_one_line(void **state)
     (void)state;
     static const char *const slots[] = {"",       "1",      "1.2",   "1.2.",    "1.2.3.4", " 1.2.0",     "1.2.0 ",
                                         "+1.2.0", "-1.2.0", "1,2,0", "0x1.2.0", "1..0",    "1234567.0.0"};
-    static const char *const elements[] = {"", "1", "1,", "1,2,3", " 1,2", "1, 2", "1.2", "-1,0", "1,2\n"};
+    static const char *const elements[] = {"", "1", "1,", "1,2,3", " 1,2", "1, 2", "1.2", "-1,0"};
     char line[200];
     for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
         snprintf(line, sizeof line, "slot: '%s' is no slot; write THREAD.REG.PART, as in 5.2.0", slots[i]);
@@ -272,6 +272,8 @@ static void fo_map_bad_queries_are_refused_in_one_line(void **state)
         snprintf(line, sizeof line, "element: '%s' is no element; write I,J, as in 1,11", elements[i]);
         expect_refused((struct fo_map_options){.element = elements[i]}, STATUS_BAD_ARGUMENT, line);
     }
+    expect_refused((struct fo_map_options){.element = "1,2\n"}, STATUS_BAD_ARGUMENT,
+                   "element: '1,2?' is no element; write I,J, as in 1,11");
     static const char *const outside[] = {"128.0.0", "0.4.0", "0.0.2"};
     for (int i = 0; i < 3; i++) {
         snprintf(line, sizeof line, "slot: no slot %s in A: threads 0 to 127, registers 0 to 3, parts 0 to 1",
