@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "oracle/answer/answer.h"
-#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "oracle/io/npy.h"
@@ -161,7 +160,6 @@ enum status arithmetic_exact(uint64_t outputs, uint64_t seed, struct arithmetic_
 
 /* ---- captures --------------------------------------------------------------------------------------------------- */
 
-
 struct part {
     const char *name;
     enum npy_type type;
@@ -182,12 +180,12 @@ static enum status capture_write(const struct machine *m, const struct tiles *t,
     enum status s = file_make_folder(folder, e);
     for (size_t i = 0; s == STATUS_OK && i < PARTS; i++) {
         size_t shape[3] = {t->count, parts[i].shape[1], parts[i].shape[2]};
-        s = files_path(folder, parts[i].name, path, e);
+        s = file_path(folder, parts[i].name, path, e);
         if (s == STATUS_OK)
             s = npy_write(path, parts[i].type, 3, shape, data[i], e);
     }
     if (s == STATUS_OK)
-        s = files_path(folder, "capture.json", path, e);
+        s = file_path(folder, "capture.json", path, e);
     if (s != STATUS_OK)
         return s;
     json_t *regimes = json_array();
@@ -260,12 +258,12 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
     json_t *document = NULL;
     char path[PATH_MAX];
     size_t count = 0;
-    enum status s = files_path(folder, "capture.json", path, e);
+    enum status s = file_path(folder, "capture.json", path, e);
     if (s == STATUS_OK)
         s = json_read(path, "fragoracle.capture/1", &document, e);
     for (size_t i = 0; s == STATUS_OK && i < PARTS; i++) {
         size_t shape[3] = {count, parts[i].shape[1], parts[i].shape[2]};
-        s = files_path(folder, parts[i].name, path, e);
+        s = file_path(folder, parts[i].name, path, e);
         if (s == STATUS_OK)
             s = npy_read(path, &array[i], e);
         if (s == STATUS_OK)
@@ -278,7 +276,7 @@ enum status arithmetic_replay(const char *folder, struct arithmetic_result *r, j
         t.a = array[0].data, t.b = array[1].data, t.c = array[2].data, t.d = array[3].data;
         s = capture_describes(document, &t, e);
         if (s != STATUS_OK) {
-            files_path(folder, "capture.json", path, NULL);
+            file_path(folder, "capture.json", path, NULL);
             error_at_path(e, path);
         }
     }

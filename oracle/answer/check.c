@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "oracle/answer/stages.h"
-#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 
@@ -138,7 +137,7 @@ static enum status check_files(const struct check *c, const struct stage_result 
         return s;
     s = file_make_folder(c->options->out, e);
     if (s == STATUS_OK)
-        s = files_path(c->options->out, "check.json", path, e);
+        s = file_path(c->options->out, "check.json", path, e);
     return s == STATUS_OK ? json_write(path, document, e) : s;
 }
 

@@ -19,7 +19,7 @@ static enum status write_array(const char *folder, const char *name, enum npy_ty
                                const void *data, struct error *e)
 {
     char path[PATH_MAX];
-    enum status s = files_path(folder, name, path, e);
+    enum status s = file_path(folder, name, path, e);
     return s == STATUS_OK ? npy_write(path, type, rank, shape, data, e) : s;
 }
 
@@ -145,7 +145,7 @@ static enum status emit_folder(const char *folder, const struct identity_case *c
 {
     char path[PATH_MAX];
     size_t P = c->options.P, N = c->weights.w.N;
-    enum status s = files_path(folder, "emit.json", path, e);
+    enum status s = file_path(folder, "emit.json", path, e);
     if (s == STATUS_OK)
         s = file_make_folder(folder, e);
     if (s == STATUS_OK)

@@ -10,7 +10,6 @@
 #include "oracle/answer/contract.h"
 #include "oracle/answer/decode.h"
 #include "oracle/answer/heatmap.h"
-#include "oracle/exec/files.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "reference/fragment.h"
@@ -230,13 +229,13 @@ static enum status fragment_picture(const struct check *c, const struct contract
         return s;
     json_t *j = contract_json(contract);
     snprintf(name, sizeof name, "contract_%s.json", contract->operand);
-    s = files_path(c->options->out, name, path, e);
+    s = file_path(c->options->out, name, path, e);
     if (s == STATUS_OK)
         s = json_write(path, j, e);
     json_decref(j);
     snprintf(name, sizeof name, "fragment_%s.png", contract->operand);
     if (s == STATUS_OK)
-        s = files_path(c->options->out, name, path, e);
+        s = file_path(c->options->out, name, path, e);
     snprintf(title, sizeof title, "%s  %s  (%s)", contract->op, contract->operand,
              contract->locked ? "locked" : "not locked");
     /* Only a bijection can be drawn. Whatever else was measured is in the JSON, and the verdict says why. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "oracle/answer/stages.h"
-#include "oracle/exec/files.h"
+#include "oracle/io/file.h"
 #include "probes/identity.h"
 #include "probes/weights.h"
 #include "reference/matmul.h"
@@ -12,7 +12,7 @@
 
 /* ---- identity --------------------------------------------------------------------------------------------------- */
 
-/* One run of the public probe; its one-line result is appended to counted. */
+/* One run of the public probe, with scores and pictures where results are kept. */
 static enum status probe_once(const struct check *c, const char *subject, const char *weights, int historical,
                               const char *folder, enum fo_verdict *verdict, struct error *e)
 {
@@ -26,7 +26,7 @@ static enum status probe_once(const struct check *c, const char *subject, const 
     struct fo_answer answer;
     struct fo_error line;
     if (c->options->out && folder) {
-        enum status s = files_path(c->options->out, folder, out, e);
+        enum status s = file_path(c->options->out, folder, out, e);
         if (s != STATUS_OK)
             return s;
         o.out = out;

@@ -8,23 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "oracle/io/file.h"
 #include "oracle/io/json.h"
 #include "reference/mxfp4.h"
 #include "reference/number.h"
-
-enum status files_path(const char *folder, const char *name, char path[PATH_MAX], struct error *e)
-{
-    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
-        return error_set(e, STATUS_BAD_ARGUMENT, "the path of the folder is too long");
-    return STATUS_OK;
-}
 
 enum status files_pass_path(const char *folder, const char *prefix, size_t pass, const char *suffix,
                             char path[PATH_MAX], struct error *e)
 {
     char name[64];
     snprintf(name, sizeof name, "%s_%zu%s.npy", prefix, pass, suffix);
-    return files_path(folder, name, path, e);
+    return file_path(folder, name, path, e);
 }
 
 static enum status refuse(struct error *e, const char *path, const char *field, const char *why)
@@ -67,7 +61,7 @@ static enum status read_emit(struct files *f, struct error *e)
 {
     char path[PATH_MAX];
     json_t *document;
-    enum status s = files_path(f->folder, "emit.json", path, e);
+    enum status s = file_path(f->folder, "emit.json", path, e);
     if (s == STATUS_OK)
         s = json_read(path, FILES_SCHEMA, &document, e);
     if (s != STATUS_OK)
@@ -86,7 +80,7 @@ static enum status read_run(struct files *f, struct error *e)
     json_error_t at;
     snprintf(f->kernel, sizeof f->kernel, "%s", kernel);
     snprintf(f->fidelity, sizeof f->fidelity, "%s", fidelity);
-    enum status s = files_path(f->folder, "run.json", path, e);
+    enum status s = file_path(f->folder, "run.json", path, e);
     if (s != STATUS_OK || access(path, F_OK) != 0)
         return s;
     s = json_read(path, NULL, &document, e);
@@ -118,7 +112,7 @@ static enum status read_array(const struct files *f, const char *name, enum npy_
 {
     char path[PATH_MAX];
     struct npy a;
-    enum status s = files_path(f->folder, name, path, e);
+    enum status s = file_path(f->folder, name, path, e);
     if (s == STATUS_OK)
         s = npy_read(path, &a, e);
     if (s != STATUS_OK)
@@ -189,7 +183,7 @@ static enum status not_as_emitted(const struct files *f, const char *name, struc
     char path[PATH_MAX];
     error_set(e, STATUS_BAD_INPUT,
               "not what this program emits for emit.json: changed, or of another version; emit again");
-    if (files_path(f->folder, name, path, NULL) == STATUS_OK)
+    if (file_path(f->folder, name, path, NULL) == STATUS_OK)
         error_at_path(e, path);
     return STATUS_BAD_INPUT;
 }

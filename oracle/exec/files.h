@@ -42,7 +42,6 @@ struct files {
 };
 
 /* FOLDER/NAME of a pass: prefix "x", "out"; suffix "" or "_b". errors: STATUS_BAD_ARGUMENT (too long). */
-enum status files_path(const char *folder, const char *name, char path[PATH_MAX], struct error *e);
 enum status files_pass_path(const char *folder, const char *prefix, size_t pass, const char *suffix,
                             char path[PATH_MAX], struct error *e);
 

@@ -40,6 +40,13 @@ static int read_all(int fd, uint8_t *data, size_t size)
     return 0;
 }
 
+enum status file_path(const char *folder, const char *name, char path[PATH_MAX], struct error *e)
+{
+    if (snprintf(path, PATH_MAX, "%s/%s", folder, name) >= PATH_MAX)
+        return error_set(e, STATUS_BAD_ARGUMENT, "the path of the folder is too long");
+    return STATUS_OK;
+}
+
 enum status file_read(const char *path, size_t limit, uint8_t **data, size_t *size, struct error *e)
 {
     enum status s = STATUS_OK;

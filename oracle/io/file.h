@@ -2,7 +2,12 @@
 #ifndef FO_ORACLE_IO_FILE_H
 #define FO_ORACLE_IO_FILE_H
 
+#include <limits.h>
+
 #include "reference/status.h"
+
+/* FOLDER/NAME into path. errors: STATUS_BAD_ARGUMENT (too long). */
+enum status file_path(const char *folder, const char *name, char path[PATH_MAX], struct error *e);
 
 /* Read a whole regular file. *data is owned by the caller (free), never NULL on success, size may be 0.
  * limit: refuse anything larger (0 = no limit). errors: STATUS_IO, STATUS_BAD_INPUT (not a regular file, too large),
