@@ -19,6 +19,28 @@ static const struct identity_pass_result *shown_pass(const struct identity_resul
     return NULL;
 }
 
+/* Wrong in the special pass alone: the order is right, and what differs is what becomes of scales that real weights
+ * hardly have. */
+static const char *note_of_special(const struct identity_result *r)
+{
+    uint64_t special = 0, others = 0;
+    for (size_t i = 0; i < r->passes; i++)
+        *(r->pass[i].special ? &special : &others) += r->pass[i].score.differing;
+    return special && !others && r->passes > 1
+               ? "only the special pass differs: scales of 255 (NaN), 254 and 253 (overflow) and 0 (2^-127)"
+               : "";
+}
+
+static json_t *json_of_notes(const struct scores_case *c, const struct identity_result *r)
+{
+    const char *const notes[] = {c->note, note_of_special(r)};
+    json_t *list = json_array();
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (*notes[i])
+            json_array_append_new(list, json_string(notes[i]));
+    return list;
+}
+
 static json_t *json_of_passes(const struct identity_result *r)
 {
     json_t *list = json_array();
@@ -37,7 +59,6 @@ static json_t *json_of_passes(const struct identity_result *r)
 static json_t *json_of_case(const struct scores_case *c, const struct identity_result *r, enum fo_verdict verdict,
                             const char *repeat)
 {
-    json_t *notes = *c->note ? json_pack("[s]", c->note) : json_array();
     json_t *shape = json_pack("{s:I, s:I, s:I, s:I, s:I}", "P", (json_int_t)c->P, "N", (json_int_t)c->N, "K",
                               (json_int_t)c->K, "experts", (json_int_t)c->experts, "segments", (json_int_t)c->segments);
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:I, s:o, s:s, s:I, s:o, s:o, s:o, s:O}", "schema",
@@ -45,7 +66,7 @@ static json_t *json_of_case(const struct scores_case *c, const struct identity_r
                      "fidelity", c->fidelity, "kernel", json_of_report(&r->report), "shape", shape, "seed",
                      (json_int_t)c->seed, "weights", json_name(c->weights), "passes", (json_int_t)r->passes, "scores",
                      json_of_score(&r->total), "verdict", fo_verdict_name(verdict), "worst_pass",
-                     (json_int_t)r->shown_pass, "repeat", json_name(repeat), "notes", notes, "per_pass",
+                     (json_int_t)r->shown_pass, "repeat", json_name(repeat), "notes", json_of_notes(c, r), "per_pass",
                      json_of_passes(r), "machine", c->machine);
 }
 
@@ -91,6 +112,8 @@ static void text_of_case(struct text *t, const struct scores_case *c, const stru
         text_add(t, "  status word   %" PRIu32 ", although no segment is bad\n", r->report.status_word);
     if (*c->note)
         text_add(t, "  note          %s\n", c->note);
+    if (*note_of_special(r))
+        text_add(t, "  note          %s\n", note_of_special(r));
     text_add(t, "verdict: %s\nrepeat:  %s\n", fo_verdict_name(verdict), repeat);
 }
 

@@ -1,5 +1,5 @@
 """A foreign kernel: reads what `fragoracle emit` wrote to DIR, computes the grouped product, leaves its outputs there.
-    kernel.py DIR [--fault F01] [--once]      --once: no second run on the second poison"""
+    kernel.py DIR [--fault F01|F19] [--once]      --once: no second run on the second poison"""
 import json
 import sys
 
@@ -15,7 +15,8 @@ CONTRACT, F01 = [0, 1, 4, 5, 2, 3, 6, 7], [0, 4, 1, 5, 3, 7, 6, 2]  # pack order
 
 def decode(blocks, scales):
     codes = np.stack([blocks & 15, blocks >> 4], -1).reshape(*scales.shape, 32)  # the low nibble comes first
-    scale = np.where(scales == 255, np.nan, np.ldexp(1.0, scales.astype(int) - 127)).astype(np.float32)
+    nan = np.inf if "F19" in options else np.nan  # F19: 255 is read as Inf
+    scale = np.where(scales == 255, nan, np.ldexp(1.0, scales.astype(int) - 127)).astype(np.float32)
     w = (VALUES[codes] * scale[..., None]).reshape(*scales.shape[:2], -1)
     if "F01" in options:  # row n = 16t + 8h + g, column k = 16u + 8c + 2q + j; v = 4h + 2c + j
         e, n, k = w.shape

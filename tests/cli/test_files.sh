@@ -47,6 +47,14 @@ for name in "schema probe shape seed weights passes verdict worst_pass".split():
     assert files[name] == planted[name], name
 PYTHON
 
+# F19, a scale of 255 read as Inf: the order is right, only the special pass differs, and score says so.
+rm -rf "$scratch/e"
+run 0 emit --out "$scratch/e"
+kernel "$scratch/e" --fault F19
+run 1 score --in "$scratch/e"
+says "(special): "
+says "note          only the special pass differs: scales of 255 (NaN)"
+
 # One run instead of two: said, not guessed. What the user states about the run is handed on.
 rm -rf "$scratch/e"
 run 0 emit --out "$scratch/e" --historical
