@@ -96,8 +96,7 @@ static void failmalloc_each_allocation_is_survived(void **state)
 {
     /* Past the last allocation every run succeeds; a library may also do without one, so one success is no end. */
     int failed = 0, succeeded_in_a_row = 0;
-    if (access(FO_FAILMALLOC, R_OK))
-        skip();
+    assert_int_equal(access(FO_FAILMALLOC, R_OK), 0);
     assert_int_equal(run_child(*state, 0), ALL_DONE);
     assert_int_equal(scratch_count(state), 3);
     for (int n = 1; succeeded_in_a_row < 20; n++) {
@@ -125,5 +124,10 @@ int main(int argc, char **argv)
         return child(argv[2]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(failmalloc_each_allocation_is_survived, scratch_setup, scratch_teardown)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+#ifdef FO_FAILMALLOC
+    return failed;
+#else
+    return failed ? failed : 77; /* sanitisers bring an allocator of their own: not run */
+#endif
 }
