@@ -40,6 +40,13 @@ void fo_answer_free(struct fo_answer *a); /* safe on a zeroed answer */
 /* Write aside, then rename: the whole file or nothing. For callers that keep an answer. */
 int fo_write_file(const char *path, const void *data, uint64_t bytes, struct fo_error *error);
 
+/* The guard rail for those who launch a grouped kernel: are the host arrays legal? rows = P; starts [active+1], ids
+ * [active]. Returns 0, or non-zero with a line that names the lowest bad segment: an id outside 0..experts-1, or a
+ * start that decreases or ends beyond P. Empty segments, repeated and unsorted ids, and rows that no segment covers are
+ * legal. */
+int fo_validate_segments(uint64_t rows, uint64_t experts, uint64_t active, const uint32_t *starts, const int32_t *ids,
+                         struct fo_error *error);
+
 /* Called now and then during long work with a line to show; may be NULL. */
 typedef void fo_progress(void *context, const char *line);
 

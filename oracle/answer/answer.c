@@ -9,6 +9,7 @@
 
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
+#include "reference/segments.h"
 
 void text_add(struct text *t, const char *format, ...)
 {
@@ -77,6 +78,14 @@ int fo_write_file(const char *path, const void *data, uint64_t bytes, struct fo_
 {
     struct error e;
     return answer_end(file_write(path, data, bytes, &e), &e, error);
+}
+
+int fo_validate_segments(uint64_t rows, uint64_t experts, uint64_t active, const uint32_t *starts, const int32_t *ids,
+                         struct fo_error *error)
+{
+    struct segments s = {rows, experts, active, starts, ids};
+    struct error e;
+    return answer_end(segments_validate(&s, &e), &e, error);
 }
 
 const char *fo_verdict_name(enum fo_verdict v)

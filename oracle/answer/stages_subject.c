@@ -161,7 +161,8 @@ enum status stage_routing(const struct check *c, struct stage_result *r, struct 
         uint32_t word;
         s = trial_run(&t, &segments, &report, &differing, &word, e);
         bool ok = differing == 0 && report.status_word == k->status && word == k->status &&
-                  report.wgmma == report.wgmma_expected;
+                  report.wgmma == report.wgmma_expected &&
+                  (segments_validate(&segments, NULL) == STATUS_OK) == (k->status == 0);
         right += s == STATUS_OK && ok;
         if (s == STATUS_OK && !ok && r->detail[0] == '\0')
             snprintf(r->detail, sizeof r->detail,
@@ -171,8 +172,8 @@ enum status stage_routing(const struct check *c, struct stage_result *r, struct 
     trial_free(&t);
     r->verdict = right == cases ? FO_CONFORMS : FO_DIFFERS;
     snprintf(r->evidence, sizeof r->evidence, "directed");
-    snprintf(r->counted, sizeof r->counted, "%zu of %zu cases: status word, zero rows, every row written", right,
-             cases);
+    snprintf(r->counted, sizeof r->counted,
+             "%zu of %zu cases: status word, host-side guard, zero rows, every row written", right, cases);
     return s;
 }
 
