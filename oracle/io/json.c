@@ -1,7 +1,9 @@
 #include "oracle/io/json.h"
 
 #include <math.h>
+#include <setjmp.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +13,65 @@ enum { JSON_FILE_LIMIT = 64 << 20 };
 
 static _Thread_local bool out_of_memory;
 
+/* What stands before every block of jansson. The blocks of a parse form a ring, any other block a ring of its own. */
+struct block {
+    struct block *next, *previous;
+};
+static _Thread_local struct block *parsing; /* the ring of the parse that is under way */
+static _Thread_local jmp_buf parse_failed;
+
 static void *watched_malloc(size_t size)
 {
-    void *block = malloc(size);
-    out_of_memory = out_of_memory || !block;
-    return block;
+    struct block *b = size < SIZE_MAX - sizeof *b ? malloc(sizeof *b + size) : NULL;
+    if (!b) {
+        out_of_memory = true;
+        if (parsing)
+            longjmp(parse_failed, 1);
+        return NULL;
+    }
+    *b = (struct block){parsing ? parsing->next : b, parsing ? parsing : b};
+    b->next->previous = b;
+    b->previous->next = b;
+    return b + 1;
+}
+
+static void watched_free(void *data)
+{
+    struct block *b = data;
+    if (!b--)
+        return;
+    b->next->previous = b->previous;
+    b->previous->next = b->next;
+    free(b);
 }
 
 __attribute__((constructor)) static void watch_memory(void)
 {
-    json_set_alloc_funcs(watched_malloc, free);
+    json_set_alloc_funcs(watched_malloc, watched_free);
+}
+
+/* Without memory jansson's parser reads and writes past its buffers (seen in 2.14), so it never sees a failure: it is
+ * left by a jump, and what it had allocated by then is freed here. */
+enum status json_load(const void *bytes, size_t size, json_t **out, json_error_t *at)
+{
+    struct block ring = {&ring, &ring};
+    bool before = out_of_memory;
+    parsing = &ring;
+    if (setjmp(parse_failed) != 0) {
+        parsing = NULL;
+        while (ring.next != &ring)
+            watched_free(ring.next + 1);
+        out_of_memory = before;
+        return STATUS_NO_MEMORY;
+    }
+    json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, at);
+    parsing = NULL;
+    ring.next->previous = ring.previous;
+    ring.previous->next = ring.next;
+    if (!document)
+        return STATUS_BAD_INPUT;
+    *out = document;
+    return STATUS_OK;
 }
 
 void json_forget(void)
@@ -37,14 +88,14 @@ static enum status no_memory(struct error *e, const char *path)
 enum status json_parse(const char *path, const void *bytes, size_t size, const char *schema, json_t **out,
                        struct error *e)
 {
-    enum status s;
     json_error_t at;
-    json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &at);
-    if (out_of_memory) {
+    json_t *document = NULL;
+    enum status s = json_load(bytes, size, &document, &at);
+    if (s == STATUS_NO_MEMORY || out_of_memory) {
         json_decref(document);
         return no_memory(e, path);
     }
-    if (!document) {
+    if (s != STATUS_OK) {
         s = error_set(e, STATUS_BAD_INPUT, "not JSON: %s", at.text);
         error_at_path(e, path);
         if (e)
@@ -97,21 +148,18 @@ static void join_numbers(char *text)
 
 char *json_text(const json_t *document)
 {
-    char *text = json_dumps(document, JSON_INDENT(2));
-    if (!text || out_of_memory) {
-        free(text);
-        return NULL;
+    char *text = json_dumps(document, JSON_INDENT(2)), *out = NULL;
+    if (text && !out_of_memory) {
+        join_numbers(text);
+        size_t length = strlen(text);
+        out = malloc(length + 2);
+        if (out) {
+            memcpy(out, text, length);
+            memcpy(out + length, "\n", 2);
+        }
     }
-    join_numbers(text);
-    size_t length = strlen(text);
-    char *ended = realloc(text, length + 2);
-    if (!ended) {
-        free(text);
-        return NULL;
-    }
-    ended[length] = '\n';
-    ended[length + 1] = '\0';
-    return ended;
+    watched_free(text);
+    return out;
 }
 
 enum status json_write(const char *path, const json_t *document, struct error *e)
@@ -136,7 +184,7 @@ json_t *json_name(const char *text)
     for (size_t i = 0; i < size; i++)
         plain[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
     name = json_string(plain);
-    free(plain);
+    watched_free(plain);
     return name;
 }
 

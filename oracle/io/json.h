@@ -1,11 +1,11 @@
-/* json: reading and writing JSON documents. The one home of jansson, besides safetensors.c, which parses a header with
- * it.
+/* json: reading and writing JSON documents. The one home of jansson.
  *
- * Jansson's containers lose a member in silence when there is no memory for it, and so do json_pack, json_dumps and
- * some of its syntax errors. So every allocation of jansson goes through this module (a constructor calls
- * json_set_alloc_funcs), which remembers for the thread that one failed: from then on nothing is written or parsed by
- * this thread until json_forget. Who builds a document thus need not check every step. A document is built and written
- * by one thread. */
+ * Jansson's containers lose a member in silence when there is no memory for it, and so do json_pack and json_dumps; its
+ * parser runs past its buffers. So every allocation of jansson goes through this module (a constructor calls
+ * json_set_alloc_funcs). A parse without memory is left at once. Elsewhere the failure is remembered for the thread:
+ * from then on nothing is written or parsed by this thread until json_forget, so who builds a document need not check
+ * every step. A document is built and written by one thread. What jansson itself hands out as text (json_dumps) is not
+ * for free(); json_text is. */
 #ifndef FO_ORACLE_IO_JSON_H
 #define FO_ORACLE_IO_JSON_H
 
@@ -13,6 +13,9 @@
 
 #include "reference/status.h"
 
+/* Only the parse: duplicate keys are refused, *at says where and why. errors: STATUS_BAD_INPUT, STATUS_NO_MEMORY
+ * (nothing is leaked, and the thread may go on). */
+enum status json_load(const void *bytes, size_t size, json_t **out, json_error_t *at);
 /* Parse; duplicate keys are refused. *out is a new reference. path names the input in errors. errors: STATUS_BAD_INPUT
  * with line and column, or when the member `schema` is not the one wanted (schema NULL: any); STATUS_NO_MEMORY. */
 enum status json_parse(const char *path, const void *bytes, size_t size, const char *schema, json_t **out,

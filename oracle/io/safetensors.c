@@ -1,6 +1,5 @@
 #include "oracle/io/safetensors.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -8,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "oracle/io/file.h"
+#include "oracle/io/json.h"
 
 /* The length of the header comes first; the header is JSON, padded with blanks; the data follows without a gap. */
 enum { LENGTH_BYTES = 8 };
@@ -231,12 +229,11 @@ static json_t *load_header(const struct safetensors *s, enum status *status, str
         *status = refuse(e, s->path, "header", LENGTH_BYTES, "does not begin with {");
         return NULL;
     }
-    /* The parser tells some failed allocations as syntax errors; errno knows better. */
-    errno = 0;
-    json_t *root = json_loadb((const char *)s->file + LENGTH_BYTES, length, JSON_REJECT_DUPLICATES, &json);
-    if (!root && errno == ENOMEM)
+    json_t *root = NULL;
+    enum status parsed = json_load(s->file + LENGTH_BYTES, length, &root, &json);
+    if (parsed == STATUS_NO_MEMORY)
         *status = no_memory(e, s->path);
-    else if (!root)
+    else if (parsed != STATUS_OK)
         *status = refuse(e, s->path, "header", LENGTH_BYTES + (int64_t)json.position, "line %d, column %d: %s",
                          json.line, json.column, json.text);
     return root;

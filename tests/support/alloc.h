@@ -1,9 +1,8 @@
 /* alloc: makes the n-th allocation of the code under test fail, for every n.
  *
  * A test that uses it links fo_test_alloc, whose link options route malloc, calloc, realloc, strdup and free of every
- * object and static library of the program through here. Shared libraries keep their own; those that take allocation
- * functions can be given these (json_set_alloc_funcs(malloc, free) from the test), the others are tested from outside,
- * with failmalloc. */
+ * object and static library of the program through here. Shared libraries keep their own and are tested
+ * from outside, with failmalloc; jansson allocates through oracle/io/json.c, and so through here. */
 #ifndef FO_TESTS_SUPPORT_ALLOC_H
 #define FO_TESTS_SUPPORT_ALLOC_H
 
