@@ -37,9 +37,9 @@ static void *watched_malloc(size_t size)
 
 static void watched_free(void *data)
 {
-    struct block *b = data;
-    if (!b--)
+    if (!data)
         return;
+    struct block *b = (struct block *)data - 1;
     b->next->previous = b->previous;
     b->previous->next = b->next;
     free(b);
