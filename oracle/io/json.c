@@ -17,7 +17,9 @@ static _Thread_local bool out_of_memory;
 struct block {
     struct block *next, *previous;
 };
-static _Thread_local struct block *parsing; /* the ring of the parse that is under way */
+static _Thread_local struct block
+    ring; /* of the parse that is under way; not automatic, so a jump leaves it as it is */
+static _Thread_local bool parsing;
 static _Thread_local jmp_buf parse_failed;
 
 static void *watched_malloc(size_t size)
@@ -29,7 +31,7 @@ static void *watched_malloc(size_t size)
             longjmp(parse_failed, 1);
         return NULL;
     }
-    *b = (struct block){parsing ? parsing->next : b, parsing ? parsing : b};
+    *b = (struct block){parsing ? ring.next : b, parsing ? &ring : b};
     b->next->previous = b;
     b->previous->next = b;
     return b + 1;
@@ -54,18 +56,18 @@ __attribute__((constructor)) static void watch_memory(void)
  * left by a jump, and what it had allocated by then is freed here. */
 enum status json_load(const void *bytes, size_t size, json_t **out, json_error_t *at)
 {
-    struct block ring = {&ring, &ring};
     bool before = out_of_memory;
-    parsing = &ring;
+    ring = (struct block){&ring, &ring};
+    parsing = true;
     if (setjmp(parse_failed) != 0) {
-        parsing = NULL;
+        parsing = false;
         while (ring.next != &ring)
             watched_free(ring.next + 1);
         out_of_memory = before;
         return STATUS_NO_MEMORY;
     }
     json_t *document = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, at);
-    parsing = NULL;
+    parsing = false;
     ring.next->previous = ring.previous;
     ring.previous->next = ring.next;
     if (!document)
