@@ -233,43 +233,18 @@ static void tile_compare(const struct weights *w, const struct layout *map, uint
     r->values += b->n * SLOTS;
 }
 
-/* The packed form with N padded to 16 and K to 64, as `pack` writes it, and the shape that the kernel would be given.
- */
-static enum status packed_any(const struct weights *w, struct packed_weights *p, struct rs_shape *shape,
-                              struct error *e)
-{
-    struct hopper_layout layout;
-    enum status s = hopper_layout_init(&layout, w->experts, w->N, w->K, 16, 32, 4, e);
-    if (s != STATUS_OK)
-        return s;
-    *p = (struct packed_weights){.experts = w->experts, .N = w->N, .K = w->K};
-    p->value_bytes = hopper_layout_value_bytes(&layout);
-    p->scale_bytes = hopper_layout_scale_bytes(&layout);
-    p->values = malloc(p->value_bytes);
-    p->scales = malloc(p->scale_bytes);
-    if (!p->values || !p->scales) {
-        packed_weights_free(p);
-        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu bytes of packed weights", layout.values.stride);
-    }
-    hopper_layout_forward(&layout, w, p->values, p->scales);
-    *shape = (struct rs_shape){.N = (uint32_t)layout.values.padded_rows,
-                               .K = (uint32_t)layout.values.padded_row_bytes * 2,
-                               .experts = (uint32_t)w->experts};
-    return STATUS_OK;
-}
-
 enum status decode_weights(const struct machine *m, const struct weights *w, struct decode_result *out, struct error *e)
 {
     struct decode_result result = {0};
     struct packed_weights p;
-    struct rs_shape shape = {0};
     struct layout map;
     struct batch b;
     enum status s = contract_a(&map, e);
     if (s == STATUS_OK)
-        s = packed_any(w, &p, &shape, e);
+        s = packed_weights_any(w, &p, e);
     if (s != STATUS_OK)
         return s;
+    struct rs_shape shape = {.N = (uint32_t)p.N, .K = (uint32_t)p.K, .experts = (uint32_t)p.experts};
     s = batch_make(&b, THREADS * STEPS, e);
     if (s != STATUS_OK)
         goto done;

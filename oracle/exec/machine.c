@@ -42,27 +42,35 @@ struct run_report machine_report(const struct subject *subject, const struct rs_
     return r;
 }
 
-enum status packed_weights_make(const struct weights *w, struct packed_weights *out, struct error *e)
+enum status packed_weights_any(const struct weights *w, struct packed_weights *out, struct error *e)
 {
     struct hopper_layout layout;
-    if (w->N % 16 || w->K % 64)
-        return error_set(e, STATUS_BAD_ARGUMENT,
-                         "the production kernel wants N %% 16 == 0 and K %% 64 == 0, not N = %zu, K = %zu", w->N, w->K);
     enum status s = hopper_layout_init(&layout, w->experts, w->N, w->K, 16, 32, 4, e);
     if (s != STATUS_OK)
         return s;
-    struct packed_weights p = {.experts = w->experts, .N = w->N, .K = w->K};
-    p.value_bytes = hopper_layout_value_bytes(&layout);
-    p.scale_bytes = hopper_layout_scale_bytes(&layout);
+    struct packed_weights p = {.experts = w->experts,
+                               .N = layout.values.padded_rows,
+                               .K = layout.values.padded_row_bytes * 2,
+                               .value_bytes = hopper_layout_value_bytes(&layout),
+                               .scale_bytes = hopper_layout_scale_bytes(&layout)};
     p.values = malloc(p.value_bytes);
     p.scales = malloc(p.scale_bytes);
     if (!p.values || !p.scales) {
         packed_weights_free(&p);
-        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu bytes of packed weights", p.value_bytes);
+        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu bytes of packed weights",
+                         hopper_layout_value_bytes(&layout));
     }
     hopper_layout_forward(&layout, w, p.values, p.scales);
     *out = p;
     return STATUS_OK;
+}
+
+enum status packed_weights_make(const struct weights *w, struct packed_weights *out, struct error *e)
+{
+    if (w->N % 16 || w->K % 64)
+        return error_set(e, STATUS_BAD_ARGUMENT,
+                         "the production kernel wants N %% 16 == 0 and K %% 64 == 0, not N = %zu, K = %zu", w->N, w->K);
+    return packed_weights_any(w, out, e);
 }
 
 void packed_weights_free(struct packed_weights *p)

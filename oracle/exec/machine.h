@@ -40,13 +40,15 @@ uint64_t machine_expected_tiles(const struct rs_shape *shape, const uint32_t *st
 /* The report that a run starts from: kernel name, tile, expected wgmma. */
 struct run_report machine_report(const struct subject *subject, const struct rs_shape *shape, const uint32_t *starts,
                                  const int32_t *ids);
-/* Weights in the layout of the production kernel; owned arrays. errors: STATUS_BAD_ARGUMENT (N % 16, K % 64),
- * STATUS_NO_MEMORY. */
+/* Weights in the layout of the production kernel, N padded to 16 and K to 64; owned arrays. */
 struct packed_weights {
-    size_t experts, N, K;
+    size_t experts, N, K; /* padded */
     uint8_t *values, *scales;
     size_t value_bytes, scale_bytes;
 };
+/* Any N, K % 32 == 0. errors: those of hopper_layout_init, STATUS_NO_MEMORY. */
+enum status packed_weights_any(const struct weights *w, struct packed_weights *out, struct error *e);
+/* What the kernel takes as it is. errors: also STATUS_BAD_ARGUMENT (N % 16, K % 64). */
 enum status packed_weights_make(const struct weights *w, struct packed_weights *out, struct error *e);
 void packed_weights_free(struct packed_weights *p);
 
