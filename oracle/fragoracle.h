@@ -135,6 +135,40 @@ struct fo_score_options {
 };
 int fo_score(const struct fo_score_options *o, struct fo_answer *answer, struct fo_error *error);
 
+/* Rewrite a PTX module so that every wgmma with A in registers records what it multiplies: see
+ * kernels/fragoracle_device.h for the form of a capture, oracle/ATTACH.md for the way to use it. conforms: everything
+ * else is as it was; differs: ptxas says that the tap added a spill or a (C75xx) line (OUT is written all the same). */
+struct fo_tap_options {
+    const char *in, *out;           /* needed: PTX files */
+    uint64_t block, blocks;         /* linear index of the first block that records, and how many; default 0, 1 */
+    uint64_t warpgroup, warpgroups; /* default 0, 4 */
+    uint64_t iteration, iterations; /* default 0, 4 */
+    int last;                       /* keep the last iterations instead of the first */
+    int all;                        /* also wgmma with A in shared memory */
+    const char *function;           /* only sites of functions whose name contains this; NULL for all */
+    const char *sites;              /* only these numbers: "0,3,8-11"; NULL for all */
+    const char *ptxas;              /* run this one on both modules and compare; NULL: no comparison */
+};
+int fo_tap(const struct fo_tap_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* Judge a capture: which element does each slot hold, and at which station (A, B descriptor, D, epilogue) does it go
+ * wrong? Matrices are .npy, logical: a [M,K], b [K,N], out [M,N] in the terms of the instruction. */
+struct fo_infer_options {
+    const char
+        *capture; /* needed: a folder of the injected library, an image, or an .npy of registers u4 [threads,regs] */
+    const char *op, *operand; /* needed for an .npy of registers only */
+    const char *matrix;       /* of A (or of `operand`): .npy, u1 u2 u4 as bits or f4, which is rounded to the type */
+    const char *weights, *tensor; /* or decoded weights: a .safetensors file and a STEM */
+    uint64_t expert;
+    const char *b, *output; /* .npy of B [K,N] and of the output [M,N]; NULL: that station is not judged */
+    const char *source;     /* how `matrix` is coded: "plain" (default), "int4", "int4-offset8", "mxfp4" */
+    const char *scales;     /* .npy u1 [M,K/32] for source mxfp4 */
+    const char *at;         /* "M,K": element at which the tile begins; NULL: search */
+    int64_t site;           /* only this one; -1 for all */
+    const char *out;        /* folder for verdicts and maps; NULL writes nothing */
+};
+int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct fo_error *error);
+
 /* Everything, in trust order. */
 struct fo_check_options {
     const char *subject; /* "rs" */
