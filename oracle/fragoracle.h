@@ -149,6 +149,8 @@ struct fo_tap_options {
     const char *sites;              /* only these numbers: "0,3,8-11"; NULL for all */
     const char *ptxas;              /* run this one on both modules and compare; NULL: no comparison */
 };
+/* What fo_tap returns where the module is understood but holds nothing that was asked for. */
+#define FO_TAP_NOTHING 100
 int fo_tap(const struct fo_tap_options *o, struct fo_answer *answer, struct fo_error *error);
 
 /* Judge a capture: which element does each slot hold, and at which station (A, B descriptor, D, epilogue) does it go

@@ -9,7 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY_OPTION = 0x1000, KEY_JSON = 0x2000, KEY_JSON_OUT, KEY_BISECT, OPTIONS_MOST = 16, OPTIONS_SIZE = 256 };
+enum {
+    KEY_OPTION = 0x1000,
+    KEY_JSON = 0x2000,
+    KEY_JSON_OUT,
+    KEY_BISECT,
+    OPTIONS_MOST = 16,
+    OPTIONS_OWN = 5,
+    OPTIONS_SIZE = 256
+};
 
 /* What one run of a command is told. */
 struct invocation {
@@ -92,9 +100,20 @@ static void parse_end(struct argp_state *state, const struct invocation *in)
             argp_error(state, "--%s %s is needed", c->options[i].name, c->options[i].argument);
 }
 
+/* Index of an option that the command has. */
+static int option_named(const struct command *c, const char *name)
+{
+    int i = 0;
+    while (strcmp(c->options[i].name, name) != 0)
+        i++;
+    return i;
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct invocation *in = state->input;
+    if (in->command->short_out && key == in->command->short_out)
+        key = KEY_OPTION + option_named(in->command, "out");
     if (key >= KEY_OPTION && key < KEY_OPTION + OPTIONS_MOST) {
         const struct command_option *o = &in->command->options[key - KEY_OPTION];
         parse_option(state, o, argument, in->options + o->offset);
@@ -123,15 +142,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 }
 
 /* The table of a command, and what every command has, as argp wants it. */
-static void argp_options(const struct command *c, struct argp_option out[OPTIONS_MOST + 4])
+static void argp_options(const struct command *c, struct argp_option out[OPTIONS_MOST + OPTIONS_OWN])
 {
     int n = 0;
-    for (; c->options && c->options[n].name; n++) {
-        assert(n < OPTIONS_MOST);
-        out[n] = (struct argp_option){.name = c->options[n].name,
-                                      .key = KEY_OPTION + n,
-                                      .arg = c->options[n].argument,
-                                      .doc = c->options[n].help};
+    for (int i = 0; c->options && c->options[i].name; i++) {
+        assert(i < OPTIONS_MOST);
+        out[n++] = (struct argp_option){.name = c->options[i].name,
+                                        .key = KEY_OPTION + i,
+                                        .arg = c->options[i].argument,
+                                        .doc = c->options[i].help};
+        if (c->short_out && strcmp(c->options[i].name, "out") == 0)
+            out[n++] = (struct argp_option){.key = c->short_out, .flags = OPTION_ALIAS};
     }
     out[n++] = (struct argp_option){.name = "json",
                                     .key = KEY_JSON,
@@ -172,7 +193,7 @@ int command_run(const struct command *c, int argc, char **argv)
         char bytes[OPTIONS_SIZE];
         uint64_t align;
     } options = {{0}};
-    struct argp_option table[OPTIONS_MOST + 4];
+    struct argp_option table[OPTIONS_MOST + OPTIONS_OWN];
     char name[64], operands[64] = "";
     struct invocation in = {.command = c, .options = options.bytes};
     assert(c->size <= sizeof options);

@@ -37,6 +37,7 @@ struct command {
     size_t operand_offset[COMMAND_OPERANDS]; /* const char * members */
     int operands_needed;
     int json_out;         /* --out FILE takes the JSON answer; 0: the command has an --out of its own */
+    char short_out;       /* one letter that says the same as that --out; 0 for none */
     const void *defaults; /* an option struct */
     size_t size;          /* of it */
     int (*ask)(const void *options, struct fo_answer *answer, struct fo_error *error);
@@ -89,6 +90,6 @@ void command_progress(void *context, const char *line);
     }
 
 extern const struct command command_list, command_map, command_capture, command_decode, command_pack, command_unpack,
-    command_probe, command_emit, command_score, command_check;
+    command_probe, command_emit, command_score, command_tap, command_check;
 
 #endif
