@@ -35,6 +35,7 @@ struct tap_stream {
     int64_t result; /* of FO_KIND_D: index of the ptx_result; else TAP_NONE */
     size_t at;      /* the point */
     uint32_t order; /* of streams at one point */
+    bool fence;     /* of the point */
     uint32_t words;
     uint64_t data; /* byte offset in the image */
 };
@@ -44,6 +45,9 @@ struct tap_point {
     size_t at;
     uint32_t first, count;
     uint64_t counters; /* byte offset in the image */
+    /* The point lies between a wgmma.fence and a wgmma, where ptxas would inject an arrive (C7519) for the registers
+     * that a recorder uses: the recorder ends with a wgmma.fence of its own. */
+    bool fence;
 };
 
 struct tap_plan {

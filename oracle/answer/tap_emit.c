@@ -7,14 +7,23 @@
 /* Registers of a recorder. The scope is its own, and a module that knows the prefix is refused, so no name can clash.
  *     keep    this thread records, this time       index   ((slot * iterations + iteration) * 128 + thread % 128)
  *     thread  thread % 128                         base    of fragoracle_tap_data; to: where this thread writes */
-static const char declarations[] = "\t.reg .pred %fotap_keep, %fotap_in, %fotap_plain;\n"
-                                   "\t.reg .b32 %fotap_index, %fotap_thread, %fotap_a, %fotap_b, %fotap_c;\n"
-                                   "\t.reg .b32 %fotap_lo, %fotap_hi, %fotap_width, %fotap_v<4>;\n"
-                                   "\t.reg .b64 %fotap_base, %fotap_to;\n";
+static const char declarations[] =
+    "\t.reg .pred %fotap_keep, %fotap_in, %fotap_plain;\n"
+    "\t.reg .b32 %fotap_index, %fotap_thread, %fotap_a, %fotap_b, %fotap_c, %fotap_zero;\n"
+    "\t.reg .b32 %fotap_lo, %fotap_hi, %fotap_width, %fotap_v<4>;\n"
+    "\t.reg .b64 %fotap_base, %fotap_to;\n";
+
+/* A zero that ptxas cannot know for one: what it is added to is not computed ahead of its time and kept in registers.
+ */
+static void emit_zero(struct text *out)
+{
+    text_add(out, "\tld.volatile.global.u32 %%fotap_zero, [" TAP_HEAD_NAME "+48];\n");
+}
 
 /* The window of the filter; block and thread are linear indices. Leaves slot * 128 + thread in index. */
 static void emit_window(const struct tap_filter *f, struct text *out)
 {
+    emit_zero(out);
     text_add(out,
              "\tmov.u32 %%fotap_a, %%ctaid.z;\n"
              "\tmov.u32 %%fotap_b, %%nctaid.y;\n"
@@ -23,6 +32,7 @@ static void emit_window(const struct tap_filter *f, struct text *out)
              "\tmov.u32 %%fotap_b, %%nctaid.x;\n"
              "\tmov.u32 %%fotap_c, %%ctaid.x;\n"
              "\tmad.lo.u32 %%fotap_index, %%fotap_a, %%fotap_b, %%fotap_c;\n"
+             "\tadd.u32 %%fotap_index, %%fotap_index, %%fotap_zero;\n"
              "\tsub.u32 %%fotap_index, %%fotap_index, %" PRIu32 ";\n"
              "\tsetp.lt.u32 %%fotap_keep, %%fotap_index, %" PRIu32 ";\n",
              f->first_block, f->blocks);
@@ -34,6 +44,7 @@ static void emit_window(const struct tap_filter *f, struct text *out)
              "\tmov.u32 %%fotap_b, %%ntid.x;\n"
              "\tmov.u32 %%fotap_c, %%tid.x;\n"
              "\tmad.lo.u32 %%fotap_a, %%fotap_a, %%fotap_b, %%fotap_c;\n"
+             "\tadd.u32 %%fotap_a, %%fotap_a, %%fotap_zero;\n"
              "\tand.b32 %%fotap_thread, %%fotap_a, 127;\n"
              "\tshr.u32 %%fotap_a, %%fotap_a, 7;\n"
              "\tsub.u32 %%fotap_a, %%fotap_a, %" PRIu32 ";\n"
@@ -227,7 +238,7 @@ void tap_emit_point(const struct tap_plan *p, const struct tap_point *point, str
     emit_counter(p, point->counters, out);
     for (uint32_t i = point->first; i < point->first + point->count; i++)
         emit_stream(p, &p->stream[i], out);
-    text_add(out, "\t}\n");
+    text_add(out, point->fence ? "\twgmma.fence.sync.aligned;\n\t}\n" : "\t}\n");
 }
 
 static enum status emit_globals(const struct tap_plan *p, struct text *out, struct error *e)

@@ -75,6 +75,7 @@ static void add_site(struct tap_plan *p, uint32_t i)
     const struct ptx_site *site = &p->sites->site[i];
     if (site->why_not[0])
         return;
+    uint32_t first = p->stream_count;
     if (site->register_a)
         add_stream(p, FO_KIND_A, i, TAP_NONE, site->registers_at, PTX_A_REGISTERS);
     else {
@@ -84,6 +85,8 @@ static void add_site(struct tap_plan *p, uint32_t i)
     add_stream(p, FO_KIND_B_DESCRIPTOR, i, TAP_NONE, site->descriptors_at, 2);
     add_stream(p, FO_KIND_SCALE_D, i, TAP_NONE, site->descriptors_at, 1);
     add_stream(p, FO_KIND_B_BYTES, i, TAP_NONE, site->descriptors_at, bytes_words(site, true));
+    for (uint32_t j = first; j < p->stream_count; j++)
+        p->stream[j].fence = p->stream[j].at != site->registers_at;
 }
 
 /* D belongs to every wgmma that added to it. */
@@ -109,6 +112,7 @@ static void group_points(struct tap_plan *p)
         if (i == 0 || p->stream[i].at != p->stream[i - 1].at)
             p->point[p->point_count++] = (struct tap_point){.at = p->stream[i].at, .first = i};
         p->point[p->point_count - 1].count++;
+        p->point[p->point_count - 1].fence |= p->stream[i].fence;
     }
 }
 
