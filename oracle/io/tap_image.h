@@ -1,8 +1,9 @@
 /* tap_image: a capture of a kernel at work (kernels/fragoracle_device.h), as a host reads and keeps it.
  *
  * An image is what the device wrote. A folder is the same for everybody else: tap.json (schema fragoracle/tap/1) and,
- * for each stream, siteN.OPERAND.npy u4 [blocks, warpgroups, iterations, 128, words] and siteN.OPERAND.count.npy u4
- * [blocks, warpgroups, 128]. Streams that nobody came by are left out of both. */
+ * for each stream, siteN.WHAT.npy u4 [blocks, warpgroups, iterations, 128, words] and siteN.WHAT.count.npy u4 [blocks,
+ * warpgroups, 128]. WHAT is the operand of FO_KIND_A and FO_KIND_D, else the kind; an assertion has both ("A.assert"),
+ * and a second stream of one name gets ".2". Unused entries of the table are left out of both. */
 #ifndef FO_ORACLE_IO_TAP_IMAGE_H
 #define FO_ORACLE_IO_TAP_IMAGE_H
 
@@ -16,14 +17,14 @@
 enum { TAP_IMAGE_TEXT = 256 };
 
 /* Which times are kept; see kernels/fragoracle_device.h. */
-struct tap_filter {
+struct tap_image_filter {
     uint32_t first_block, blocks;
     uint32_t first_warpgroup, warpgroups;
     uint32_t first_iteration, iterations;
     bool keep_last;
 };
 
-struct tap_stream {
+struct tap_image_stream {
     char op[64];      /* as recorded: may name an operation that wgmma_parse does not know */
     char operand[16]; /* "A", "B", "D", or what FO_TAP was given */
     char source[112]; /* "file.cu:123" or "" */
@@ -35,7 +36,7 @@ struct tap_stream {
 };
 
 /* What is known of the launch; "" and 0 where it is not. */
-struct tap_launch {
+struct tap_image_launch {
     char kernel[TAP_IMAGE_TEXT]; /* name, perhaps mangled */
     uint64_t launch;             /* number among the tapped launches of its process */
     uint32_t grid[3], block[3];
@@ -43,17 +44,17 @@ struct tap_launch {
 };
 
 struct tap_image {
-    struct tap_filter filter;
-    struct tap_launch launch; /* zero after tap_image_parse and tap_image_take: an image does not say */
-    uint32_t refused;         /* times that a thread found no room for a stream or for its words */
+    struct tap_image_filter filter;
+    struct tap_image_launch launch; /* zero after tap_image_parse and tap_image_take: an image does not say */
+    uint32_t refused;               /* times that a thread found no room for a stream or for its words */
     uint32_t stream_count;
-    struct tap_stream *stream; /* those that were used, by site, then operand */
-    void *bytes;               /* the image, where the streams point into one */
+    struct tap_image_stream *stream; /* those in use, by site, then kind, then place in the table */
+    void *bytes;                     /* the image, where the streams point into one */
 };
 
 /* Read an image in memory; `path` is for messages. The bytes are copied. errors: STATUS_BAD_INPUT with path and byte
  * offset: magic, version, sizes that overflow, a stream whose counters or words leave the image or lie at no multiple
- * of four, a kind that is not one, a text that does not end, two streams of one site and operand; STATUS_NO_MEMORY. */
+ * of four, a kind that is not one, a text that does not end; STATUS_NO_MEMORY. */
 enum status tap_image_parse(const char *path, const uint8_t *bytes, size_t size, struct tap_image *out,
                             struct error *e);
 /* The same for bytes from malloc, which belong to *out on success and to the caller on failure. */
@@ -67,10 +68,11 @@ void tap_image_free(struct tap_image *image); /* safe on a zeroed one */
 
 /* Where one thread's words of one time lie, NULL when they were not recorded. block, warpgroup: from 0 in the window of
  * the filter; time: times that the thread came by before (with keep_last the last `iterations` of them are there). */
-const uint32_t *tap_image_words(const struct tap_image *image, const struct tap_stream *s, uint32_t block,
+const uint32_t *tap_image_words(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block,
                                 uint32_t warpgroup, uint32_t time, uint32_t thread);
-/* The stream of a site and an operand, or NULL. */
-const struct tap_stream *tap_image_find(const struct tap_image *image, uint32_t site, const char *operand);
+/* The first stream of a site, a kind and an operand (NULL: any), or NULL. A site may have several results D. */
+const struct tap_image_stream *tap_image_find(const struct tap_image *image, uint32_t site, enum fo_capture_kind kind,
+                                              const char *operand);
 /* "A", "D", "B.descriptor", ..., "assert"; "unused" for FO_KIND_UNUSED. */
 const char *tap_image_kind_name(enum fo_capture_kind kind);
 
