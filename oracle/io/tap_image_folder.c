@@ -1,4 +1,4 @@
-/* A capture as a folder: tap.json and the arrays that it names. */
+/* A capture from a folder: tap.json and the arrays that it names. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,100 +17,6 @@ static enum status no_memory(struct error *e, const char *path)
     return error_at_path(e, path), STATUS_NO_MEMORY;
 }
 
-/* ---- write ------------------------------------------------------------------------------------------------------ */
-
-/* siteN.WHAT. Operands come from strangers: what is no letter, digit or dash becomes an underscore. */
-static void plain_name(const struct tap_image_stream *s, char name[NAME_SIZE])
-{
-    bool registers = s->kind == FO_KIND_A || s->kind == FO_KIND_D, assertion = s->kind == FO_KIND_ASSERT;
-    char operand[sizeof s->operand];
-    snprintf(operand, sizeof operand, "%s", s->operand[0] ? s->operand : "none");
-    for (char *c = operand; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", *c))
-            *c = '_';
-    snprintf(name, NAME_SIZE, "site%u.%s%s", s->site, registers || assertion ? operand : tap_image_kind_name(s->kind),
-             assertion ? ".assert" : "");
-}
-
-/* The name of stream `at`, with a number where streams before it have the same. */
-static void stream_name(const struct tap_image *image, uint32_t at, char name[NAME_SIZE])
-{
-    uint32_t same = 1;
-    char other[NAME_SIZE];
-    plain_name(&image->stream[at], name);
-    for (uint32_t i = at; i-- > 0 && image->stream[i].site == image->stream[at].site;) {
-        plain_name(&image->stream[i], other);
-        same += strcmp(name, other) == 0;
-    }
-    if (same > 1)
-        snprintf(name + strlen(name), NAME_SIZE - strlen(name), ".%u", same);
-}
-
-static json_t *triple(const uint32_t x[3])
-{
-    json_t *array = json_array();
-    for (int i = 0; i < 3; i++)
-        json_array_append_new(array, json_integer(x[i]));
-    return array;
-}
-
-static json_t *filter_json(const struct tap_image_filter *f)
-{
-    json_t *o = json_object();
-    json_object_set_new(o, "first_block", json_integer(f->first_block));
-    json_object_set_new(o, "blocks", json_integer(f->blocks));
-    json_object_set_new(o, "first_warpgroup", json_integer(f->first_warpgroup));
-    json_object_set_new(o, "warpgroups", json_integer(f->warpgroups));
-    json_object_set_new(o, "first_iteration", json_integer(f->first_iteration));
-    json_object_set_new(o, "iterations", json_integer(f->iterations));
-    json_object_set_new(o, "keep_last", json_boolean(f->keep_last));
-    return o;
-}
-
-static json_t *stream_json(const struct tap_image_stream *s, const char *name)
-{
-    char file[NAME_SIZE + 16];
-    json_t *o = json_object();
-    json_object_set_new(o, "site", json_integer(s->site));
-    json_object_set_new(o, "op", json_name(s->op));
-    json_object_set_new(o, "operand", json_name(s->operand));
-    json_object_set_new(o, "kind", json_string(tap_image_kind_name(s->kind)));
-    json_object_set_new(o, "accumulator", json_integer(s->accumulator));
-    json_object_set_new(o, "words", json_integer(s->words));
-    json_object_set_new(o, "a_mn", json_boolean(s->flags & FO_FLAG_A_MN));
-    json_object_set_new(o, "b_mn", json_boolean(s->flags & FO_FLAG_B_MN));
-    json_object_set_new(o, "source", json_name(s->source));
-    snprintf(file, sizeof file, "%s.npy", name);
-    json_object_set_new(o, "file", json_string(file));
-    snprintf(file, sizeof file, "%s.count.npy", name);
-    json_object_set_new(o, "count_file", json_string(file));
-    return o;
-}
-
-static json_t *image_json(const struct tap_image *image)
-{
-    const struct tap_image_launch *l = &image->launch;
-    json_t *o = json_object(), *streams = json_array();
-    json_object_set_new(o, "schema", json_string(TAP_IMAGE_SCHEMA));
-    json_object_set_new(o, "fidelity", json_string("hardware-instrumented"));
-    json_object_set_new(o, "kernel", json_name(l->kernel));
-    json_object_set_new(o, "launch", json_integer((json_int_t)l->launch));
-    json_object_set_new(o, "grid", triple(l->grid));
-    json_object_set_new(o, "block", triple(l->block));
-    json_object_set_new(o, "gpu", json_name(l->gpu));
-    json_object_set_new(o, "driver", json_name(l->driver));
-    json_object_set_new(o, "date", json_name(l->date));
-    json_object_set_new(o, "filter", filter_json(&image->filter));
-    json_object_set_new(o, "refused", json_integer(image->refused));
-    json_object_set_new(o, "streams", streams);
-    for (uint32_t i = 0; i < image->stream_count; i++) {
-        char name[NAME_SIZE];
-        stream_name(image, i, name);
-        json_array_append_new(streams, stream_json(&image->stream[i], name));
-    }
-    return o;
-}
-
 static void shapes(const struct tap_image_filter *f, uint32_t words, size_t data[DATA_RANK], size_t count[COUNT_RANK])
 {
     data[0] = count[0] = f->blocks;
@@ -119,41 +25,6 @@ static void shapes(const struct tap_image_filter *f, uint32_t words, size_t data
     data[3] = count[2] = FO_CAPTURE_THREADS;
     data[4] = words;
 }
-
-static enum status write_stream(const char *folder, const struct tap_image *image, uint32_t at, struct error *e)
-{
-    const struct tap_image_stream *s = &image->stream[at];
-    char name[NAME_SIZE], file[NAME_SIZE + 16], path[PATH_MAX];
-    size_t data[DATA_RANK], count[COUNT_RANK];
-    stream_name(image, at, name);
-    shapes(&image->filter, s->words, data, count);
-    snprintf(file, sizeof file, "%s.npy", name);
-    enum status status = file_path(folder, file, path, e);
-    if (status == STATUS_OK)
-        status = npy_write(path, NPY_U4, DATA_RANK, data, s->data, e);
-    snprintf(file, sizeof file, "%s.count.npy", name);
-    if (status == STATUS_OK)
-        status = file_path(folder, file, path, e);
-    if (status == STATUS_OK)
-        status = npy_write(path, NPY_U4, COUNT_RANK, count, s->counter, e);
-    return status;
-}
-
-enum status tap_image_write(const char *folder, const struct tap_image *image, struct error *e)
-{
-    char path[PATH_MAX];
-    enum status s = file_path(folder, TAP_IMAGE_JSON, path, e);
-    for (uint32_t i = 0; s == STATUS_OK && i < image->stream_count; i++)
-        s = write_stream(folder, image, i, e);
-    if (s != STATUS_OK)
-        return s;
-    json_t *document = image_json(image);
-    s = json_write(path, document, e);
-    json_decref(document);
-    return s;
-}
-
-/* ---- read ------------------------------------------------------------------------------------------------------- */
 
 /* What members are read from: an object of the document. */
 struct source {
