@@ -482,7 +482,6 @@ FO_DEVICE void fo_assert_smem(const fo_place &place, uint64_t descriptor, int mn
 }
 
 /* ---- the host --------------------------------------------------------------------------------------------------- */
-
 #ifndef __CUDACC_RTC__
 #include <cuda_runtime.h>
 #include <stdio.h>
@@ -508,7 +507,7 @@ static inline cudaError_t fo_capture_end(void)
 static inline unsigned char *fo_capture_make_head(const struct fo_capture_filter *f, uint32_t streams, uint32_t words,
                                                   uint64_t *head_bytes, uint64_t *bytes)
 {
-    uint64_t counters = 4 * FO_CAPTURE_THREADS, data, each;
+    uint64_t counters = 4 * FO_CAPTURE_THREADS;
     const uint64_t factor[] = {f->blocks, f->warpgroups, f->iterations, words, streams};
     double product = counters;
     for (uint64_t x : factor)
@@ -516,14 +515,14 @@ static inline unsigned char *fo_capture_make_head(const struct fo_capture_filter
     if (product > 1e15) /* far beyond the memory of any device, and far from an overflow */
         return NULL;
     counters *= (uint64_t)f->blocks * f->warpgroups;
-    data = counters * f->iterations * words;
-    each = counters + data;
+    const uint64_t each = counters + counters * f->iterations * words;
     *head_bytes = sizeof(struct fo_capture_head) + (uint64_t)streams * sizeof(struct fo_capture_stream);
     *bytes = *head_bytes + each * streams;
     unsigned char *made = (unsigned char *)calloc(1, *head_bytes);
     if (!made)
         return NULL;
-    struct fo_capture_head head = {FO_CAPTURE_MAGIC, FO_CAPTURE_VERSION, streams};
+    struct fo_capture_head head = {};
+    head.magic = FO_CAPTURE_MAGIC, head.version = FO_CAPTURE_VERSION, head.streams = streams;
     head.first_block = f->first_block, head.blocks = f->blocks;
     head.first_warpgroup = f->first_warpgroup, head.warpgroups = f->warpgroups;
     head.first_iteration = f->first_iteration, head.iterations = f->iterations;
