@@ -34,7 +34,8 @@ struct fo_capture_head {
     uint32_t first_iteration, iterations;
     uint32_t keep_last; /* 0 or 1 */
     uint64_t bytes;     /* of the whole image */
-    uint32_t reserved[4];
+    uint32_t refused;   /* times that a thread found no stream left, or more words than its stream has room for */
+    uint32_t reserved[3];
 };
 
 /* What the words of a stream are. */
