@@ -23,6 +23,7 @@ BEGIN {
     home["jansson.h"] = "oracle/io/"
     home["dlfcn.h"] = "oracle/exec/"
     home["cuda"] = "oracle/exec/"
+    home["cupti.h"] = "oracle/exec/"
     home["cmocka.h"] = "tests/"
     home["mpfr.h"] = "tests/"
 
