@@ -56,7 +56,7 @@ void site_tile_put(struct site_tile *t, size_t view, uint32_t thread, const uint
         value[i] = words[i / parts] >> i % parts * (REGISTER_BITS / parts) & t->type->mask;
 }
 
-/* Threads of a warpgroup that came by at this time; *words of the first. */
+/* Threads of a warpgroup that came by at this time. */
 static uint32_t threads_at(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block,
                            uint32_t warpgroup, uint32_t time)
 {
@@ -66,16 +66,17 @@ static uint32_t threads_at(const struct tap_image *image, const struct tap_image
     return count;
 }
 
-/* The times of a window that may be there: up to the largest counter. */
-static uint32_t last_time(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block,
-                          uint32_t warpgroup)
+void site_times(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block, uint32_t warpgroup,
+                uint32_t *begin, uint32_t *end)
 {
-    const uint32_t *counter =
-        s->counter + ((size_t)block * image->filter.warpgroups + warpgroup) * FO_CAPTURE_THREADS;
+    const struct tap_image_filter *f = &image->filter;
+    const uint32_t *counter = s->counter + ((size_t)block * f->warpgroups + warpgroup) * FO_CAPTURE_THREADS;
     uint32_t most = 0;
     for (uint32_t t = 0; t < FO_CAPTURE_THREADS; t++)
         most = counter[t] > most ? counter[t] : most;
-    return most;
+    *begin = f->keep_last ? most - (most < f->iterations ? most : f->iterations) : f->first_iteration;
+    *begin = *begin < most ? *begin : most;
+    *end = most - *begin < f->iterations ? most : *begin + f->iterations;
 }
 
 /* Go through the records of a stream; `t` NULL only counts them. */
@@ -86,16 +87,15 @@ static size_t walk(const struct tap_image *image, const struct tap_image_stream 
     *broken = 0;
     for (uint32_t b = 0; b < f->blocks; b++)
         for (uint32_t w = 0; w < f->warpgroups; w++) {
-            uint32_t end = last_time(image, s, b, w);
-            uint32_t begin = f->keep_last ? end - (end < f->iterations ? end : f->iterations) : f->first_iteration;
-            for (uint32_t time = begin; time < end && time - begin < f->iterations; time++) {
+            uint32_t time, end;
+            for (site_times(image, s, b, w, &time, &end); time < end; time++) {
                 uint32_t threads = threads_at(image, s, b, w, time);
                 *broken += threads > 0 && threads < FO_CAPTURE_THREADS;
                 if (threads < FO_CAPTURE_THREADS)
                     continue;
                 if (t) {
-                    t->view[views].block = b;
-                    t->view[views].warpgroup = w;
+                    t->view[views].block = f->first_block + b;
+                    t->view[views].warpgroup = f->first_warpgroup + w;
                     t->view[views].time = time;
                     for (uint32_t thread = 0; thread < FO_CAPTURE_THREADS; thread++)
                         site_tile_put(t, views, thread, tap_image_words(image, s, b, w, time, thread));

@@ -10,7 +10,7 @@
 #include "reference/layout.h"
 
 struct site_view {
-    uint32_t block, warpgroup, time; /* in the window of the capture */
+    uint32_t block, warpgroup, time; /* in the launch; time: times that the warpgroup came by before */
     const uint32_t *value;           /* [slots], masked; in the order of box_code of the domain */
 };
 struct site_tile {
@@ -32,6 +32,9 @@ uint32_t *site_tile_values(struct site_tile *t, size_t view);
 /* Take the registers of one thread apart into its slots of a view. needs: a domain (thread, reg, part). */
 void site_tile_put(struct site_tile *t, size_t view, uint32_t thread, const uint32_t *words);
 
+/* The times of a warpgroup that may have been recorded: *begin to *end - 1. */
+void site_times(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block, uint32_t warpgroup,
+                uint32_t *begin, uint32_t *end);
 /* All records of a stream of registers that are whole: every thread came by. errors: STATUS_NO_MEMORY.
  * *broken counts the records in which some threads came by and others did not. */
 enum status site_tile_of_stream(const struct tap_image *image, const struct tap_image_stream *s,
