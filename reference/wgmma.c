@@ -5,12 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The sets of legal N that wgmma_ops.def names: n_min, n_max, n_step, n_fine, n_coarse. */
+#define N_FLOAT   8, 256, 8, 256, 8
+#define N_INTEGER 8, 256, 8, 32, 16
+
 static const struct wgmma_family families[] = {
-#define WGMMA_FAMILY(D, A, B, K, A_BITS, N_MIN, N_MAX, N_STEP) {D, A, B, K, A_BITS, N_MIN, N_MAX, N_STEP},
+#define WGMMA_FAMILY(D, A, B, K, A_BITS, D_BITS, N) {D, A, B, K, A_BITS, D_BITS, N_##N},
 #include "reference/wgmma_ops.def"
 #undef WGMMA_FAMILY
 };
 enum { FAMILIES = sizeof families / sizeof *families };
+enum { TYPES_SIZE = 256 }; /* of the list of families for people */
 
 /* The dot-separated parts of a name, in order. */
 enum part { PART_WGMMA, PART_SHAPE, PART_D, PART_A, PART_B, PART_SOURCE, PARTS };
@@ -26,6 +31,24 @@ const struct wgmma_family *wgmma_family_at(size_t i)
 {
     assert(i < FAMILIES);
     return &families[i];
+}
+
+int wgmma_next_n(const struct wgmma_family *f, int n)
+{
+    if (n < f->n_min)
+        return f->n_min;
+    int step = n < f->n_fine ? f->n_step : f->n_coarse, next = (n / step + 1) * step;
+    return next <= f->n_max ? next : 0;
+}
+
+const char *wgmma_describe_n(const struct wgmma_family *f, char text[WGMMA_N_SIZE])
+{
+    int used = snprintf(text, WGMMA_N_SIZE, "a multiple of %d from %d to %d", f->n_step, f->n_min, f->n_fine);
+    if (f->n_fine < f->n_max)
+        used += snprintf(text + used, (size_t)(WGMMA_N_SIZE - used), " or of %d from %d to %d", f->n_coarse,
+                         wgmma_next_n(f, f->n_fine), f->n_max);
+    assert(used < WGMMA_N_SIZE);
+    return text;
 }
 
 /* Cut text at its dots, in place. */
@@ -87,16 +110,16 @@ static enum status check_shape(const struct wgmma_family *f, const char *shape, 
         return error_set(e, STATUS_BAD_ARGUMENT, "M = %d is not offered by wgmma; M is %d", m, WGMMA_M);
     if (k != f->k)
         return error_set(e, STATUS_BAD_ARGUMENT, "K = %d is wrong for A of type %s; K is %d", k, f->a, f->k);
-    if (n < f->n_min || n > f->n_max || n % f->n_step != 0)
-        return error_set(e, STATUS_BAD_ARGUMENT, "N = %d is not legal; N is a multiple of %d from %d to %d", n,
-                         f->n_step, f->n_min, f->n_max);
+    char legal[WGMMA_N_SIZE];
+    if (n < 1 || wgmma_next_n(f, n - 1) != n)
+        return error_set(e, STATUS_BAD_ARGUMENT, "N = %d is not legal; N is %s", n, wgmma_describe_n(f, legal));
     *n_out = n;
     return STATUS_OK;
 }
 
 enum status wgmma_parse(const char *name, struct wgmma_op *op, struct error *e)
 {
-    char text[WGMMA_NAME_SIZE], types[200];
+    char text[WGMMA_NAME_SIZE], types[TYPES_SIZE];
     const char *part[PARTS];
     if (snprintf(text, sizeof text, "%s", name) >= (int)sizeof text || !split(text, part))
         return error_set(e, STATUS_BAD_ARGUMENT, "\"%.100s\" is no operation; write wgmma.SHAPE.D.A.B.rs or .ss", name);

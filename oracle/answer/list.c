@@ -7,9 +7,12 @@ static json_t *list_operations(struct text *text)
     text_add(text, "operations (operands A, D)\n");
     for (size_t i = 0; i < wgmma_family_count(); i++) {
         const struct wgmma_family *f = wgmma_family_at(i);
-        text_add(text, "  wgmma.m64nNk%d.%s.%s.%s.{rs,ss}   N = %d, %d, ..., %d\n", f->k, f->d, f->a, f->b, f->n_min,
-                 f->n_min + f->n_step, f->n_max);
-        for (int n = f->n_min; n <= f->n_max; n += f->n_step)
+        text_add(text, "  wgmma.m64nNk%d.%s.%s.%s.{rs,ss}   N = %d, %d, ..., %d", f->k, f->d, f->a, f->b, f->n_min,
+                 f->n_min + f->n_step, f->n_fine);
+        if (f->n_fine < f->n_max)
+            text_add(text, ", %d, ..., %d", wgmma_next_n(f, f->n_fine), f->n_max);
+        text_add(text, "\n");
+        for (int n = wgmma_next_n(f, 0); n; n = wgmma_next_n(f, n))
             for (int source = WGMMA_RS; source <= WGMMA_SS; source++) {
                 struct wgmma_op op = {f, n, (enum wgmma_source)source};
                 char name[WGMMA_NAME_SIZE];

@@ -34,10 +34,11 @@ json_t *json_of_box(const struct box *b);
 json_t *json_of_basis(const struct layout *l);
 
 /* Hold a dump against the map: what the registers of a kernel held after it loaded a matrix whose element (i, j) was
- * the number i * columns + j, columns being those of the operand. The file is one of u4 [threads][registers] two 16-bit
- * numbers a register, part 0 in the low half; one of 32 bits where a register holds one element u2
- * [threads][registers][parts], or the same bytes as [threads][registers * parts] Adds its findings to `document` and
- * `text`. errors: those of npy_read; STATUS_BAD_INPUT: another type or shape. */
+ * the number i * columns + j, columns being those of the operand. The file is u4 [threads][registers], the registers as
+ * they are (two 16-bit numbers, part 0 in the low half, or one of 32 bits), or u2 [threads][registers][parts], or the
+ * same bytes as u2 [threads][registers * parts]. Parts of 8 bits hold no such number: their dump is u2, made of two
+ * loads, number = byte of a load of (i * columns + j) % 256 + 256 * byte of a load of (i * columns + j) / 256.
+ * Adds its findings to `document` and `text`. errors: those of npy_read; STATUS_BAD_INPUT: another type or shape. */
 enum status map_against(const struct map *m, const char *path, json_t *document, struct text *text,
                         enum fo_verdict *verdict, struct error *e);
 

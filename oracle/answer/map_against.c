@@ -25,6 +25,24 @@ static bool shape_is(const struct npy *a, int rank, const size_t *shape)
     return same;
 }
 
+/* The forms in which a dump of this operand may come. A part of 8 bits holds no code. */
+static bool fits_register(size_t parts)
+{
+    return parts <= 2;
+}
+
+static enum status refuse_form(const struct map *m, const char *path, const struct npy *a, struct error *e)
+{
+    const uint32_t *extent = m->forward.domain.extent;
+    const uint32_t threads = extent[THREAD], regs = extent[REG], parts = extent[PART];
+    char words[40] = "";
+    if (fits_register(parts))
+        snprintf(words, sizeof words, "u4 [%u,%u], ", threads, regs);
+    error_set(e, STATUS_BAD_INPUT, "a dump of %s is %su2 [%u,%u,%u] or u2 [%u,%u]; this is %s of rank %d", m->operand,
+              words, threads, regs, parts, threads, regs * parts, npy_type_name(a->type), a->rank);
+    return error_at_path(e, path), STATUS_BAD_INPUT;
+}
+
 /* Take the file apart into codes. */
 static enum status read_codes(const struct map *m, const char *path, struct found *out, struct error *e)
 {
@@ -34,15 +52,12 @@ static enum status read_codes(const struct map *m, const char *path, struct foun
     enum status s = npy_read(path, &a, e);
     if (s != STATUS_OK)
         return s;
-    bool words = a.type == NPY_U4 && shape_is(&a, 2, (const size_t[]){threads, regs});
+    bool words = fits_register(parts) && a.type == NPY_U4 && shape_is(&a, 2, (const size_t[]){threads, regs});
     bool halves = a.type == NPY_U2 && (shape_is(&a, 2, (const size_t[]){threads, regs * parts}) ||
                                        shape_is(&a, 3, (const size_t[]){threads, regs, parts}));
     uint32_t *code = malloc(slots * sizeof *code);
     if (!words && !halves) {
-        error_set(e, STATUS_BAD_INPUT,
-                  "a dump of %s is u4 [%zu,%zu], u2 [%zu,%zu,%zu] or u2 [%zu,%zu]; this is %s of rank %d", m->operand,
-                  threads, regs, threads, regs, parts, threads, regs * parts, npy_type_name(a.type), a.rank);
-        s = error_at_path(e, path);
+        s = refuse_form(m, path, &a, e);
         goto cleanup;
     }
     if (!code) {

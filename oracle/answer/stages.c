@@ -60,7 +60,7 @@ static enum status fragments_bijective(uint64_t *maps, uint64_t *wrong, struct e
 {
     for (size_t f = 0; f < wgmma_family_count(); f++) {
         const struct wgmma_family *family = wgmma_family_at(f);
-        for (int n = family->n_min; n <= family->n_max; n += family->n_step)
+        for (int n = wgmma_next_n(family, 0); n; n = wgmma_next_n(family, n))
             for (int operand = FRAGMENT_A; operand <= FRAGMENT_D; operand++) {
                 struct wgmma_op op = {family, n, WGMMA_RS};
                 struct layout map;

@@ -69,6 +69,13 @@ prints "((4,8,4),(2,2,2)):((128,1,16),(64,8,512))
 run 0 map wgmma.m64n24k16.f32.bf16.bf16.rs D --format cute
 prints "((4,8,4),(2,2,3)):((128,1,16),(64,8,512))
 " ""
+run 0 map wgmma.m64n8k32.s32.s8.u8.rs A --format cute
+prints "((4,8,4),(4,2,2)):((256,1,16),(64,8,1024))
+" ""
+run 0 map wgmma.m64n8k8.f32.tf32.tf32.rs A --slot 5.3.0
+says "thread 5, register 3, part 0 holds element (9,5)"
+run 0 map wgmma.m64n256k16.f16.f16.f16.ss D --element 63,255
+says "thread 127, register 63, part 1 holds element (63,255)"
 run 0 map $op A --format linear
 says "lane = [[0, 2], [0, 4], [1, 0], [2, 0], [4, 0]], warp = [[16, 0], [32, 0]]"
 run 0 map $op A
@@ -80,6 +87,9 @@ says "127,3,1,63,15"
 trouble "slot: no slot 128.0.0 in A: threads 0 to 127, registers 0 to 3, parts 0 to 1" map $op A --slot 128.0.0
 trouble "element: '1;2' is no element; write I,J, as in 1,11" map $op A --element '1;2'
 trouble "format: 'cube' is no format; write table, csv, markdown, cute or linear" map $op A --format cube
+trouble "N = 40 is not legal; N is a multiple of 8 from 8 to 32 or of 16 from 48 to 256" \
+    map wgmma.m64n40k32.s32.s8.s8.rs A
+trouble "K = 16 is wrong for A of type e4m3; K is 32" map wgmma.m64n64k16.f32.e4m3.e4m3.rs A
 trouble "ask for one thing" map $op A --slot 0.0.0 --element 0,0
 trouble "$scratch/none.npy" map $op A --against "$scratch/none.npy"
 run 125 map $op C --bisect
@@ -98,6 +108,11 @@ run 1 map $op A --against "$scratch/wrong.npy"
 says "$op A against $scratch/wrong.npy: differs, 512 of 1024 slots wrong"
 says "  slot 0.1.0: expected (8,0), found (0,8)"
 says "  register bit 0 and register bit 1 are exchanged"
+
+# Eight bits hold no element number: registers as they are cannot be a dump of them
+head -c 2048 /dev/zero | npy "$scratch/bytes.npy" '<u4' '128, 4'
+trouble "$scratch/bytes.npy: a dump of A is u2 [128,4,4] or u2 [128,16]" \
+    map wgmma.m64n8k32.s32.s8.s8.rs A --against "$scratch/bytes.npy"
 
 # Pictures
 run 0 map $op A --slot 5.2.1 --png "$scratch/map.png"
