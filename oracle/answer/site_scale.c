@@ -192,7 +192,7 @@ static void name_rules(const struct rule *rule, size_t rules, struct site_fault 
 enum status site_scale_explain(const struct site_samples *s, struct site_fault *out, bool *known, struct text *text,
                                json_t *document, struct error *e)
 {
-    struct groups g;
+    struct groups g = {0};
     struct rule rule[RULES_SHOWN];
     int power;
     enum status st = groups_make(s, &g, known, e);
