@@ -5,19 +5,11 @@
 
 enum { VIEWS_MOST = 8 }; /* in one question to the engine: more make no map more unique */
 
-static bool power_of_two(uint32_t x)
-{
-    return x && !(x & (x - 1));
-}
-
-/* The engine takes boxes of powers of two, and tiles no larger than their matrix. */
+/* The engine wants tiles no larger than their matrix. */
 static bool engine_takes(const struct site_tile *t, const struct site_matrix *m)
 {
-    const struct box *b = &t->contract.domain;
-    bool takes = t->rows <= m->rows && t->columns <= m->columns;
-    for (int d = 0; d < b->rank; d++)
-        takes = takes && power_of_two(b->extent[d]);
-    return takes;
+    return t->rows <= m->rows && t->columns <= m->columns && t->slots <= INFER_SLOTS &&
+           t->slots / t->contract.domain.extent[0] <= INFER_PLACES;
 }
 
 static bool inside(const struct site_tile *t, const struct site_matrix *m, const struct site_place *p)

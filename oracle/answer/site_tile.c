@@ -56,6 +56,24 @@ void site_tile_put(struct site_tile *t, size_t view, uint32_t thread, const uint
         value[i] = words[i / parts] >> i % parts * (REGISTER_BITS / parts) & t->type->mask;
 }
 
+bool site_fragment_take(const struct tap_image *image, const struct tap_image_stream *s, const struct layout *contract,
+                        const struct site_type *type, uint32_t block, uint32_t warpgroup, uint32_t time,
+                        uint32_t *value)
+{
+    const struct box *slots = &contract->domain;
+    uint32_t parts = slots->extent[PART], columns = contract->codomain.extent[1];
+    for (uint32_t t = 0; t < FO_CAPTURE_THREADS; t++)
+        if (!tap_image_words(image, s, block, warpgroup, time, t))
+            return false;
+    for (uint32_t i = 0; i < box_size(slots); i++) {
+        struct point slot = box_point(slots, i), at = layout_apply(contract, &slot);
+        const uint32_t *words = tap_image_words(image, s, block, warpgroup, time, slot.at[THREAD]);
+        value[at.at[0] * columns + at.at[1]] =
+            words[slot.at[REG]] >> slot.at[PART] * (REGISTER_BITS / parts) & type->mask;
+    }
+    return true;
+}
+
 /* Threads of a warpgroup that came by at this time. */
 static uint32_t threads_at(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block,
                            uint32_t warpgroup, uint32_t time)

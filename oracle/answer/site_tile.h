@@ -32,6 +32,11 @@ uint32_t *site_tile_values(struct site_tile *t, size_t view);
 /* Take the registers of one thread apart into its slots of a view. needs: a domain (thread, reg, part). */
 void site_tile_put(struct site_tile *t, size_t view, uint32_t thread, const uint32_t *words);
 
+/* One record of a fragment as a tile: value[row][column], bits of the type. false: not every thread came by. */
+bool site_fragment_take(const struct tap_image *image, const struct tap_image_stream *s, const struct layout *contract,
+                        const struct site_type *type, uint32_t block, uint32_t warpgroup, uint32_t time,
+                        uint32_t *value);
+
 /* The times of a warpgroup that may have been recorded: *begin to *end - 1. */
 void site_times(const struct tap_image *image, const struct tap_image_stream *s, uint32_t block, uint32_t warpgroup,
                 uint32_t *begin, uint32_t *end);
