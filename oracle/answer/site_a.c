@@ -38,7 +38,7 @@ static void say_places(const struct site_order *o, struct site_finding *f)
 static void say_unique(const struct site_order *o, struct site_finding *f, char *text, size_t size)
 {
     const struct infer_answer *a = &o->answer;
-    if (!o->asked || !a->found) {
+    if (!o->asked || !o->known) {
         snprintf(text, size, "not proved unique");
         return;
     }
@@ -49,7 +49,7 @@ static void say_unique(const struct site_order *o, struct site_finding *f, char 
         snprintf(text, size, "proved unique among %s maps", infer_family_name(a->family));
         return;
     }
-    snprintf(text, size, "%.17g %s maps fit", a->fits, infer_family_name(a->family));
+    snprintf(text, size, "%s%.17g %s maps fit", a->fits_is_lower_bound ? "at least " : "", a->fits, infer_family_name(a->family));
     text_add(&f->detail, "    not unique: give elements (%u,%u) and (%u,%u) different values; slot %u.%u.%u may hold either\n",
              a->element.at[0], a->element.at[1], a->other.at[0], a->other.at[1], a->slot.at[0], a->slot.at[1],
              a->slot.at[2]);
@@ -69,7 +69,7 @@ static void conclude_conforming(const struct site_tile *t, const struct site_mat
     if (o->elsewhere)
         site_conclude(f, FO_DIFFERS, "origin", "the fragment is in order, but the tile stands at (%zu,%zu), not where it should",
                       o->place[0].i0, o->place[0].j0);
-    else if (o->asked && a->found && !a->unique)
+    else if (o->known && !a->unique)
         site_conclude(f, FO_UNDECIDED, "", "the contract fits all %zu slots of %zu records, but so do others: %s",
                       t->slots, t->views, unique);
     else
@@ -176,6 +176,9 @@ static enum status conclude_values(const struct site_tile *t, const struct site_
                       differing, t->views, record, o->answer.explained, t->slots);
         goto cleanup;
     }
+    if (o->asked && o->answer.found && !o->known)
+        text_add(&f->detail, "    every value occurs in the tile: an order that is no simple map is possible too; values that "
+                             "occur once each would tell\n");
     st = site_fault_name(&s, &fault, &f->detail, f->document, e);
     if (st == STATUS_OK)
         site_conclude(f, FO_DIFFERS, fault.stage, "order right, values wrong: %s; %zu of %zu slots wrong in %zu of %zu records",
@@ -201,7 +204,7 @@ enum status site_registers_check(const struct site_tile *t, const struct site_ma
     json_object_set_new(f->document, "slots", json_integer((json_int_t)t->slots));
     if (o.conforming == t->views)
         conclude_conforming(t, m, &o, f);
-    else if (o.answer.found)
+    else if (o.known)
         s = conclude_order(t, m, &o, f, e);
     else
         s = conclude_values(t, m, at, &o, f, e);

@@ -38,7 +38,7 @@ static enum status index_matrix(const struct site_matrix *m, int form, bool colu
                                 struct entry **out, size_t *count, struct error *e)
 {
     size_t lines = columns ? m->columns : m->rows, along = (columns ? m->rows : m->columns) / elements;
-    struct entry *all = malloc((lines * along ? lines * along : 1) * sizeof *all);
+    struct entry *all = calloc(lines * along + 1, sizeof *all);
     if (!all)
         return error_set(e, STATUS_NO_MEMORY, "no memory for %zu chunks of a matrix", lines * along);
     for (size_t l = 0; l < lines; l++)

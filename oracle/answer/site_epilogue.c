@@ -146,7 +146,7 @@ static enum status conclude_elsewhere(const struct site_tile *t, const struct si
         site_order_free(&o);
         return s;
     }
-    if (o.answer.found && o.answer.family != INFER_TABLE) {
+    if (o.known) {
         say_lines(&o.answer.map, text);
         site_conclude(f, FO_DIFFERS, "output index", "product right, output index wrong: %s (%zu of %zu records)", text, differing,
                       t->views);

@@ -80,7 +80,8 @@ static enum status ask(const struct site_tile *t, const struct site_matrix *m, c
     o->asked = true;
     o->answer = answer;
     o->asked_views = q.views;
-    if (answer.found && !conform)
+    o->known = answer.found && !answer.whole && (answer.family != INFER_TABLE || answer.unique);
+    if (o->known && !conform)
         o->form = form;
     return STATUS_OK;
 }
@@ -118,10 +119,10 @@ enum status site_order_infer(const struct site_tile *t, const struct site_matrix
     if (engine_takes(t, m)) {
         if (all)
             s = ask(t, m, at, true, o.form, &o, e);
-        for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.answer.found; f++)
+        for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
             s = ask(t, m, at, false, f, &o, e);
     }
-    if (s == STATUS_OK && !all && o.answer.found)
+    if (s == STATUS_OK && !all && o.known)
         s = count_same(t, m, &o, e);
     if (s == STATUS_OK)
         *out = o;

@@ -14,6 +14,9 @@ struct site_order {
     /* What the engine says of the records that do not conform, or of all when all do. */
     bool asked;
     struct infer_answer answer;
+    /* A map that says something: of a tile, and no table that is one of many (where values are few, almost any table
+     * fits, also when the values are wrong). */
+    bool known;
     size_t asked_views; /* records in the question */
     size_t same;        /* records that do not conform and that answer.map explains */
     size_t first;       /* the first record that does not conform; 0 when all do */
