@@ -1,0 +1,65 @@
+/* site: the verdicts about one wgmma of a capture, station by station.
+ *
+ * A station asks one thing of what was recorded at a site. What it needs and does not find makes it not-applicable
+ * (nothing to compare with) or undecided (something is missing), with the reason. Stations are in the order in which a
+ * wrong answer arises: the first that differs places the fault. */
+#ifndef FO_ORACLE_ANSWER_SITE_H
+#define FO_ORACLE_ANSWER_SITE_H
+
+#include "oracle/answer/answer.h"
+#include "oracle/answer/site_order.h"
+#include "reference/wgmma.h"
+
+/* A matrix of the question, in the types that sites asked for so far. */
+struct site_operand {
+    bool given;
+    struct site_source source;
+    struct site_matrix matrix; /* of the last type asked for; type NULL: none yet */
+};
+/* errors: those of site_matrix_make. */
+enum status site_operand_matrix(struct site_operand *o, const struct site_type *t, const struct site_matrix **out,
+                                struct error *e);
+void site_operand_free(struct site_operand *o);
+
+/* What is asked about one site. */
+struct site_case {
+    const struct tap_image *image;
+    uint32_t site;
+    char op_name[64];
+    char where[128];    /* "site 3 (kernel.cu:123)" */
+    bool op_known;      /* wgmma_parse took it; */
+    struct wgmma_op op; /* then this is it */
+    char op_why[200];   /* else why not */
+    struct site_operand *a, *b, *output;
+    const struct site_type *output_type; /* NULL: what fits */
+    struct site_at at;
+};
+
+enum { SITE_FINDING_CAUSE = 400 };
+struct site_finding {
+    const char *station; /* "assert", "A", "B", "D", "epilogue" */
+    enum fo_verdict verdict;
+    const char *stage; /* of a difference: "order", "origin", "values", "decode", "scale", "descriptor", "arithmetic",
+                        * "output index"; "" otherwise */
+    char cause[SITE_FINDING_CAUSE]; /* one line: the evidence */
+    struct text detail;             /* more lines, indented */
+    json_t *document;               /* members beyond these; owned */
+    struct layout map;              /* A and D of registers: what was found; freed with site_finding_free */
+    bool map_known;
+};
+void site_finding_free(struct site_finding *f);
+
+/* A finding that starts as not-applicable. errors: STATUS_NO_MEMORY for all of them and for every station. */
+typedef enum status site_station(const struct site_case *c, struct site_finding *f, struct error *e);
+site_station site_a_check, site_b_check, site_d_check, site_epilogue_check, site_assert_check;
+
+/* Judge one tile of registers; the part of site_a_check that a dump without a capture shares. */
+enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+                                 struct site_finding *f, struct error *e);
+/* Judge the bytes of a descriptor. operand: 'A' or 'B'. */
+enum status site_bytes_check(const struct site_case *c, char operand, struct site_finding *f, struct error *e);
+
+void site_conclude(struct site_finding *f, enum fo_verdict verdict, const char *stage, const char *cause, ...)
+    STATUS_PRINTF(4, 5);
+
+#endif

@@ -1,0 +1,244 @@
+/* site_a: the A fragment of a site against the matrix that it should come from. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oracle/answer/map.h"
+#include "oracle/answer/site.h"
+#include "oracle/answer/site_fault.h"
+#include "oracle/answer/site_words.h"
+#include "reference/fragment.h"
+
+enum { PLACES_SHOWN = 4 };
+
+/* "block 0, warpgroup 1, iteration 3" */
+static void say_record(const struct site_view *v, char text[80])
+{
+    snprintf(text, 80, "block %u, warpgroup %u, iteration %u", v->block, v->warpgroup, v->time);
+}
+
+/* Where the records that conform stand. */
+static void say_places(const struct site_order *o, struct site_finding *f)
+{
+    json_t *list = json_array();
+    size_t shown = 0;
+    for (size_t v = 0; v < o->views; v++) {
+        if (!o->place[v].found)
+            continue;
+        json_array_append_new(list, json_pack("[I,I]", (json_int_t)o->place[v].i0, (json_int_t)o->place[v].j0));
+        if (shown++ < PLACES_SHOWN)
+            text_add(&f->detail, "%s(%zu,%zu)", shown == 1 ? "    tiles at " : ", ", o->place[v].i0, o->place[v].j0);
+    }
+    if (shown)
+        text_add(&f->detail, "%s\n", shown > PLACES_SHOWN ? ", ..." : "");
+    json_object_set_new(f->document, "tiles", list);
+}
+
+/* How sure the map is. */
+static void say_unique(const struct site_order *o, struct site_finding *f, char *text, size_t size)
+{
+    const struct infer_answer *a = &o->answer;
+    if (!o->asked || !o->known) {
+        snprintf(text, size, "not proved unique");
+        return;
+    }
+    json_object_set_new(f->document, "family", json_string(infer_family_name(a->family)));
+    json_object_set_new(f->document, "maps_that_fit", json_number(a->fits));
+    json_object_set_new(f->document, "unique", json_boolean(a->unique));
+    if (a->unique) {
+        snprintf(text, size, "proved unique among %s maps", infer_family_name(a->family));
+        return;
+    }
+    snprintf(text, size, "%s%.17g %s maps fit", a->fits_is_lower_bound ? "at least " : "", a->fits, infer_family_name(a->family));
+    text_add(&f->detail, "    not unique: give elements (%u,%u) and (%u,%u) different values; slot %u.%u.%u may hold either\n",
+             a->element.at[0], a->element.at[1], a->other.at[0], a->other.at[1], a->slot.at[0], a->slot.at[1],
+             a->slot.at[2]);
+    json_object_set_new(f->document, "give_different_values",
+                        json_pack("[o,o]", json_of_element(&a->element), json_of_element(&a->other)));
+}
+
+/* Every record has the order of the contract. */
+static void conclude_conforming(const struct site_tile *t, const struct site_matrix *m, const struct site_order *o,
+                                struct site_finding *f)
+{
+    char unique[120];
+    const struct site_form *form = &m->form[o->form];
+    const struct infer_answer *a = &o->answer;
+    say_unique(o, f, unique, sizeof unique);
+    say_places(o, f);
+    if (o->elsewhere)
+        site_conclude(f, FO_DIFFERS, "origin", "the fragment is in order, but the tile stands at (%zu,%zu), not where it should",
+                      o->place[0].i0, o->place[0].j0);
+    else if (o->known && !a->unique)
+        site_conclude(f, FO_UNDECIDED, "", "the contract fits all %zu slots of %zu records, but so do others: %s",
+                      t->slots, t->views, unique);
+    else
+        site_conclude(f, form->verdict, "", "%zu of %zu slots in %zu of %zu records; %s%s%s", t->slots, t->slots,
+                      t->views, t->views, unique, *form->what ? "; the values are " : "", form->what);
+}
+
+/* A map was found, and it is not the contract. */
+static enum status conclude_order(const struct site_tile *t, const struct site_matrix *m, struct site_order *o,
+                                  struct site_finding *f, struct error *e)
+{
+    char cause[SITE_CAUSE], unique[120], record[80];
+    size_t differing = t->views - o->conforming;
+    const struct site_form *form = &m->form[o->form];
+    say_record(&t->view[o->first], record);
+    enum status s = site_words_order(&t->contract, &o->answer.map, cause, &f->detail, f->document, e);
+    if (s != STATUS_OK)
+        return s;
+    say_unique(o, f, unique, sizeof unique);
+    json_object_set_new(f->document, "wrong_slots", json_integer((json_int_t)o->wrong));
+    json_object_set_new(f->document, "same_map", json_integer((json_int_t)o->same));
+    if (o->conforming)
+        text_add(&f->detail, "    %zu of %zu records conform; the first that does not: %s\n", o->conforming, t->views,
+                 record);
+    site_conclude(f, FO_DIFFERS, "order", "values right, order wrong: %s; %zu of %zu slots wrong; the same map in %zu of %zu records; %s%s%s",
+                  cause, o->wrong, t->slots, o->same, differing, unique, *form->what ? "; the values are " : "",
+                  form->what);
+    f->map = o->answer.map;
+    f->map_known = true;
+    o->answer.map = (struct layout){0};
+    return STATUS_OK;
+}
+
+/* Every record that does not conform, placed where its digits say, slot by slot. */
+static enum status gather(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+                          const struct site_order *o, struct site_samples *out, size_t *placed, struct error *e)
+{
+    const struct site_at anywhere = {0};
+    struct site_samples s = {.matrix = m};
+    *placed = 0;
+    s.sample = malloc((t->views - o->conforming) * t->slots * sizeof *s.sample);
+    if (!s.sample)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu slots", t->views * t->slots);
+    for (size_t v = 0; v < t->views; v++) {
+        struct site_place p;
+        if (o->place[v].found)
+            continue;
+        enum status st = site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
+        if (st != STATUS_OK) {
+            free(s.sample);
+            return st;
+        }
+        /* Where a tile should be is known even where nothing of it is there. */
+        if (!p.found && !(v == 0 && at->known))
+            continue;
+        if (!p.found) {
+            p.i0 = at->i0;
+            p.j0 = at->j0;
+        }
+        ++*placed;
+        for (size_t i = 0; i < t->slots; i++) {
+            size_t row = p.i0 + t->row[i], column = p.j0 + t->column[i];
+            if (row >= m->rows || column >= m->columns)
+                continue;
+            uint32_t want = m->form[0].value[row * m->columns + column], found = t->view[v].value[i];
+            s.sample[s.count++] = (struct site_sample){(uint32_t)row, (uint32_t)column, found, want};
+            s.wrong += found != want;
+        }
+    }
+    *out = s;
+    return STATUS_OK;
+}
+
+static bool all_zero(const struct site_tile *t, const struct site_order *o)
+{
+    for (size_t v = 0; v < t->views; v++)
+        for (size_t i = 0; !o->place[v].found && i < t->slots; i++)
+            if (site_type_decode(t->type, t->view[v].value[i]) != 0)
+                return false;
+    return true;
+}
+
+/* No map fits by values. */
+static enum status conclude_values(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+                                   const struct site_order *o, struct site_finding *f, struct error *e)
+{
+    struct site_samples s = {0};
+    struct site_fault fault;
+    size_t placed, differing = t->views - o->conforming;
+    char record[80];
+    say_record(&t->view[o->first], record);
+    if (all_zero(t, o)) {
+        site_conclude(f, FO_DIFFERS, "values", "every slot holds zero in %zu of %zu records, the first: %s", differing,
+                      t->views, record);
+        return STATUS_OK;
+    }
+    enum status st = gather(t, m, at, o, &s, &placed, e);
+    if (st != STATUS_OK)
+        return st;
+    if (!placed) {
+        site_conclude(f, FO_DIFFERS, "values",
+                      "the values stand nowhere in the matrix, in any order or scale that is known (%zu of %zu records, the first: "
+                      "%s); is it the right matrix? %zu of %zu slots hold a value that occurs where it was looked for",
+                      differing, t->views, record, o->answer.explained, t->slots);
+        goto cleanup;
+    }
+    if (o->asked && o->answer.found && !o->known)
+        text_add(&f->detail, "    every value occurs in the tile: an order that is no simple map is possible too; values that "
+                             "occur once each would tell\n");
+    st = site_fault_name(&s, &fault, &f->detail, f->document, e);
+    if (st == STATUS_OK)
+        site_conclude(f, FO_DIFFERS, fault.stage, "order right, values wrong: %s; %zu of %zu slots wrong in %zu of %zu records",
+                      fault.cause, s.wrong, s.count, placed, t->views);
+cleanup:
+    free(s.sample);
+    return st;
+}
+
+enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+                                 struct site_finding *f, struct error *e)
+{
+    struct site_order o = {0};
+    if (!t->views) {
+        site_conclude(f, FO_UNDECIDED, "", "no record is whole: widen the filter of the capture");
+        return STATUS_OK;
+    }
+    enum status s = site_order_infer(t, m, at, &o, e);
+    if (s != STATUS_OK)
+        return s;
+    json_object_set_new(f->document, "records", json_integer((json_int_t)t->views));
+    json_object_set_new(f->document, "conforming", json_integer((json_int_t)o.conforming));
+    json_object_set_new(f->document, "slots", json_integer((json_int_t)t->slots));
+    if (o.conforming == t->views)
+        conclude_conforming(t, m, &o, f);
+    else if (o.known)
+        s = conclude_order(t, m, &o, f, e);
+    else
+        s = conclude_values(t, m, at, &o, f, e);
+    site_order_free(&o);
+    return s;
+}
+
+enum status site_a_check(const struct site_case *c, struct site_finding *f, struct error *e)
+{
+    const struct tap_image_stream *s = tap_image_find(c->image, c->site, FO_KIND_A, NULL);
+    const struct site_matrix *m;
+    struct site_tile t = {0};
+    struct layout contract;
+    size_t broken;
+    if (!s)
+        return site_bytes_check(c, 'A', f, e);
+    if (!c->a->given) {
+        site_conclude(f, FO_NOT_APPLICABLE, "", "no matrix of A to compare with");
+        return STATUS_OK;
+    }
+    const struct site_type *type = site_type_find(c->op.family->a);
+    enum status st = fragment_map(&c->op, FRAGMENT_A, &contract, e);
+    if (st != STATUS_OK || !type || s->words != contract.domain.extent[1]) {
+        site_conclude(f, FO_UNDECIDED, "", "%u registers a thread were recorded, which is no A fragment of %s", s->words,
+                      c->op_name);
+        return STATUS_OK;
+    }
+    st = site_operand_matrix(c->a, type, &m, e);
+    if (st == STATUS_OK)
+        st = site_tile_of_stream(c->image, s, &contract, type, &t, &broken, e);
+    if (st == STATUS_OK)
+        st = site_registers_check(&t, m, &c->at, f, e);
+    if (st == STATUS_OK && broken)
+        text_add(&f->detail, "    %zu records are left out: not every thread of the warpgroup came by\n", broken);
+    site_tile_free(&t);
+    return st;
+}
