@@ -215,6 +215,36 @@ static void infer_map_one_wrong_lane_is_placed_by_the_vote(void **state)
         assert_int_equal(wrong[n], n / PLACES == 37);
 }
 
+static void infer_map_vote_reaches_the_last_origin(void **state)
+{
+    (void)state;
+    for (int last_column = 0; last_column < 2; last_column++) {
+        struct scene s;
+        scene_make(&s, SPREAD, NULL, HIGH - ROWS, last_column ? WIDE - COLUMNS : 0);
+        s.view.step_i = HIGH - ROWS;
+        s.view.step_j = WIDE - COLUMNS;
+        s.held[1000] = 0x77777;
+        struct infer_answer a = asked(&s.q);
+        assert_true(!a.origin_found && a.voted && a.wrong == 1);
+        assert_true(a.i0 == HIGH - ROWS && a.j0 == (last_column ? WIDE - COLUMNS : 0));
+    }
+}
+
+/* A capture of values from all over a matrix, in no order: only a table of the whole matrix fits. */
+static void infer_map_values_from_everywhere_are_a_table_of_the_whole(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_make(&s, SPREAD, NULL, 0, 0);
+    for (size_t n = 0; n < TILE_SLOTS; n++)
+        s.held[n] = s.value[splitmix_below(&s.r, HIGH * WIDE)];
+    struct infer_answer a = asked(&s.q);
+    assert_true(!a.origin_found && !a.voted && a.wrong == 0 && a.whole && a.found && a.family == INFER_TABLE);
+    assert_int_equal(a.explained, TILE_SLOTS);
+    assert_int_equal(infer_wrong_slots(&s.view, &a.map, 0, 0, NULL), 0);
+    layout_free(&a.map);
+}
+
 /* Steps that the caller gives are also those of the vote; otherwise it looks at whole tiles only. */
 static void infer_map_vote_at_an_unaligned_origin_needs_its_steps(void **state)
 {
@@ -245,6 +275,7 @@ static void infer_map_vote_is_taken_only_when_it_is_clear(void **state)
     assert_true(a.voted && a.j0 == COLUMNS && a.agree == 342 && a.wrong == TILE_SLOTS - 342);
     for (size_t i = 0; i < ROWS; i++)
         memcpy(&s.value[i * WIDE], &s.value[i * WIDE + COLUMNS], COLUMNS * sizeof *s.value);
+    s.value[0] ^= 0x100; /* the rival comes first and is one slot short */
     a = asked(&s.q);
     assert_true(!a.origin_found && !a.voted && !a.found && a.wrong == 0 && a.agree == 0);
     /* An eighth is the least. */
@@ -317,6 +348,19 @@ static void infer_map_views_have_origins_of_their_own(void **state)
     assert_int_equal(both.wrong, infer_wrong_slots(&view[0], &a.contract, 8, 3, NULL) +
                                      infer_wrong_slots(&view[1], &a.contract, 31, 30, NULL));
     layout_free(&both.map);
+    /* One of them by a vote: the origins are not all found. */
+    for (int voted = 0; voted < 2; voted++) {
+        struct scene aligned;
+        scene_make(&aligned, SPREAD, NULL, 0, COLUMNS);
+        aligned.held[3] = 0x44444;
+        view[voted] = aligned.view;
+        view[!voted] = a.view;
+        both = asked(&q);
+        assert_true(!both.origin_found && both.voted && !both.found && both.wrong > 1);
+        assert_int_equal(both.i0, voted ? 8 : 0);
+    }
+    view[0] = a.view;
+    view[1] = b.view;
     /* One of them nowhere: neither is judged. */
     memset(b.held, 0x33, sizeof b.held);
     both = asked(&q);
@@ -356,6 +400,8 @@ int main(void)
         cmocka_unit_test(infer_map_several_origins_takes_the_one_that_a_map_fits),
         cmocka_unit_test(infer_map_exchanged_registers_are_placed_and_named),
         cmocka_unit_test(infer_map_one_wrong_lane_is_placed_by_the_vote),
+        cmocka_unit_test(infer_map_vote_reaches_the_last_origin),
+        cmocka_unit_test(infer_map_values_from_everywhere_are_a_table_of_the_whole),
         cmocka_unit_test(infer_map_vote_at_an_unaligned_origin_needs_its_steps),
         cmocka_unit_test(infer_map_vote_is_taken_only_when_it_is_clear),
         cmocka_unit_test(infer_map_origin_said_wrongly_is_reported_as_moved),
