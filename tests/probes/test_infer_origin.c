@@ -161,6 +161,14 @@ static void infer_map_several_origins_takes_the_one_that_a_map_fits(void **state
     struct infer_answer a = asked(&s.q);
     assert_true(a.origin_found && a.i0 == 0 && a.j0 == 2 * COLUMNS && a.contract_fits && a.unique);
     layout_free(&a.map);
+    /* The same as one view of two. */
+    struct scene other;
+    scene_make(&other, INT4, NULL, 4, 4);
+    struct infer_view both[2] = {other.view, s.view};
+    struct infer_question q = {slots, elements, 2, both, &s.contract};
+    a = asked(&q);
+    assert_true(a.origin_found && a.i0 == 4 && a.contract_fits && a.unique);
+    layout_free(&a.map);
     /* Where no map fits anywhere the first is taken, and a table fits there. */
     s.view.matrix.columns = WIDE;
     for (size_t i = 0; i < ROWS; i++)
@@ -278,6 +286,15 @@ static void infer_map_vote_is_taken_only_when_it_is_clear(void **state)
     s.value[0] ^= 0x100; /* the rival comes first and is one slot short */
     a = asked(&s.q);
     assert_true(!a.origin_found && !a.voted && !a.found && a.wrong == 0 && a.agree == 0);
+    /* More than half is enough, however many the rival has. */
+    scene_make(&s, SPREAD, NULL, 0, COLUMNS);
+    for (size_t i = 0; i < ROWS; i++)
+        memcpy(&s.value[i * WIDE], &s.value[i * WIDE + COLUMNS], COLUMNS * sizeof *s.value);
+    for (size_t j = 0; j < COLUMNS; j += 2)
+        s.value[j] = 0x54321;
+    s.held[0] = 0x12345;
+    a = asked(&s.q);
+    assert_true(a.voted && a.j0 == COLUMNS && a.wrong == 1);
     /* An eighth is the least. */
     scene_make(&s, SPREAD, NULL, 0, COLUMNS);
     for (size_t n = 0; n < TILE_SLOTS; n++)
@@ -386,6 +403,12 @@ static void infer_map_large_matrix_is_searched_in_one_pass(void **state)
     print_message("last tile of %d x %d: %.0f ms\n", LONG, LONG, 1e3 * (double)(clock() - start) / CLOCKS_PER_SEC);
     assert_true(a.origin_found && a.i0 == LONG - ROWS && a.j0 == LONG - COLUMNS && a.unique && a.contract_fits);
     layout_free(&a.map);
+    /* Too large to be one tile: values from all over it stay unexplained. */
+    for (size_t n = 0; n < TILE_SLOTS; n++)
+        held[n] = (uint32_t)splitmix_below(&r, 16);
+    q.contract = NULL;
+    a = asked(&q);
+    assert_true(!a.origin_found && !a.whole && !a.found && a.explained == 0);
     free(value);
 }
 
