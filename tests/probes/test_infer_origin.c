@@ -432,5 +432,6 @@ int main(void)
         cmocka_unit_test(infer_map_views_have_origins_of_their_own),
         cmocka_unit_test(infer_map_large_matrix_is_searched_in_one_pass),
     };
+    print_message("FO_TEST_SEED=%llu\n", (unsigned long long)splitmix_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -219,5 +219,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(infer_map_named_wrong_orders_are_told_apart),
     };
     all = argc > 1 && strcmp(argv[1], "all") == 0;
+    print_message("FO_TEST_SEED=%llu\n", (unsigned long long)splitmix_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
