@@ -102,6 +102,11 @@ static void find_results_copies_are_followed(void **state)
     assert_string_equal(found.result[0].d[1], "%f11");
     /* Overwritten behind the wait is not read. */
     expect_results(KERNEL(FENCE MMA(X) COMMIT COPY WAIT(0) "mov.f32 %f0, 0f00000000;\n" READ(0, 1, 2, 10)), "0:0:%f10");
+    expect_results(KERNEL(FENCE MMA(X) COMMIT COPY WAIT(0) "@%p1 bra L;\nmov.f32 %f0, 0f00000000;\nL: mov.f32 %f0, "
+                                                           "0f00000000;\n@%p1 bra M;\nM:\n" READ(0, 1, 2, 10)),
+                   "0:0:%f10");
+    /* A copy that is made on a condition is none. */
+    expect_results(KERNEL(FENCE MMA(X) COMMIT "@%p1 mov.f32 %f9, %f0;\n" WAIT(0) READ(9, 1, 2, 3)), "0:0:%f0");
     /* Nobody reads it: the last copy. */
     expect_results(KERNEL(FENCE MMA(X) COMMIT COPY WAIT(0)), "0:0:%f10");
     /* A part was overwritten, or may have been: no result. */
@@ -169,7 +174,13 @@ static void find_results_ways_that_disagree_give_none(void **state)
                           "@%p1 bra E;\nmov.f32 %f9, %f0; mov.f32 %f0, %f1; mov.f32 %f1, %f9;\nE:\n" WAIT(0)
                               READ(0, 1, 2, 3)),
                    "");
-    /* Overwritten in flight on one way. */
+    expect_results(KERNEL(FENCE MMA(X) COMMIT "mov.f32 %f9, %f0;\n@%p1 bra E;\nmov.f32 %f0, %f1; mov.f32 %f1, %f9;\n"
+                                              "E:\n" WAIT(0) READ(9, 1, 2, 3)),
+                   "");
+    /* Overwritten in flight on one way, be it looked at first or last. */
+    expect_results(KERNEL(FENCE MMA(X) COMMIT "@%p1 bra O;\nmov.f32 %f0, 0f00000000;\nE:\n" WAIT(0)
+                              READ(0, 1, 2, 3) "ret;\nO: bra E;\n"),
+                   "");
     expect_results(KERNEL(FENCE MMA(X) COMMIT "@%p1 bra E;\nmov.f32 %f0, 0f00000000;\nE:\n" WAIT(0) READ(0, 1, 2, 3)),
                    "");
     /* Issued on one way only: the other has the accumulator as it was. */
@@ -184,8 +195,19 @@ static void find_results_functions_are_apart(void **state)
                                                        "%rd<9>;\n" FENCE MMA(X) MMA(Y) COMMIT WAIT(0) "exit;\n}\n",
                    "0:0:%f0 1:1:%f0 1:2:%f4");
     assert_string_equal(found.site[2].function, "l");
+    assert_string_equal(found.site[0].function, "k");
     for (uint32_t i = 0; i < 3; i++)
         assert_int_equal(found.site[i].accumulator, i);
+}
+
+/* Registers may be declared ahead of the name of a function. */
+static void find_results_parameters_in_registers_are_followed(void **state)
+{
+    (void)state;
+    expect_results(
+        ".target sm_90a .func (.reg .f32 %f0, .reg .f32 %f1) k(.reg .f32 %f2, .reg .f32 %f3, .reg .b64 %rd0, "
+        ".reg .b64 %rd1, .reg .pred %p0) {\n" FENCE MMA(X) COMMIT WAIT(0) "ret; }",
+        "0:0:%f0");
 }
 
 int main(void)
@@ -198,6 +220,7 @@ int main(void)
         cmocka_unit_test(find_results_loops_give_the_last_site),
         cmocka_unit_test(find_results_ways_that_disagree_give_none),
         cmocka_unit_test(find_results_functions_are_apart),
+        cmocka_unit_test(find_results_parameters_in_registers_are_followed),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

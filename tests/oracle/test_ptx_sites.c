@@ -115,7 +115,7 @@ static void find_sites_a_computed_behind_the_fence_says_why(void **state)
     static const char *const late[] = {"add.s32 %r1, %r2, %r3;",  "@%p1 mov.b32 %r1, %r9;",
                                        "mov.b32 %r1, 7;",         "ld.global.v2.b32 {%r9, %r1}, [%rd5];",
                                        "mov.b64 {%r1, _}, %rd4;", "call (%r1), g, (%r2);",
-                                       "mov.b32 %r1, %tid.x;"};
+                                       "mov.b32 %r1, %r9+4;",     "mov.b32 %r1, %tid.x;"};
     char text[2000];
     (void)state;
     for (size_t i = 0; i < sizeof late / sizeof *late; i++) {
@@ -127,6 +127,9 @@ static void find_sites_a_computed_behind_the_fence_says_why(void **state)
     }
     /* Behind the wgmma, and ahead of the fence, everything is allowed. */
     find(KERNEL("add.s32 %r1, %r2, %r3;\n" FENCE RS "add.s32 %r1, %r2, %r3;\n"));
+    assert_string_equal(found.site[0].why_not, "");
+    /* A register in an address is read, not written. */
+    find(KERNEL(FENCE "mbarrier.arrive.shared.b64 [%r1]; st.b32 [%r1], %r2;\n" RS));
     assert_string_equal(found.site[0].why_not, "");
     /* The source of a mov may change behind the mov, not ahead of it. */
     find(KERNEL(FENCE "mov.b32 %r1, %r9; add.s32 %r9, %r9, 1;\n" RS));
@@ -172,6 +175,8 @@ static void find_sites_name_that_means_another_at_the_point_is_not_given(void **
     /* A declaration behind the point hides nothing there. */
     find(KERNEL("{ " FENCE ".reg .b32 %r1; }\n" RS));
     assert_string_equal(found.site[0].why_not, "");
+    find(KERNEL("{ " FENCE ".reg .b32 %r<3>; }\n" RS));
+    assert_string_equal(found.site[0].why_not, "");
     /* D that another name hides behind the wait is no result. */
     find(KERNEL(FENCE RS COMMIT "{ .reg .f32 %f2; " WAIT(0) "}\n" READ));
     assert_int_equal(found.result_count, 0);
@@ -200,6 +205,7 @@ static void find_sites_fence_is_looked_for_on_straight_ways_only(void **state)
         KERNEL("bra M;\nL:\n" RS "M: bra L;\n" FENCE),
         KERNEL("L:\n" RS "bra L;\n"), /* a circle, no fence */
         KERNEL("ret;\n" FENCE "ret;\n" RS),
+        KERNEL(FENCE "brx.idx %r9, T;\nA: mov.u32 %r8, 1;\nB:\n" RS "ret;\nT: .branchtargets A, B;\n"),
         KERNEL(FENCE "brx.idx %r9, T;\nA: B:\n" RS "ret;\nT: .branchtargets A, C;\nC:\nbra A;\n"),
     };
     (void)state;
