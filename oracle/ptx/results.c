@@ -31,7 +31,8 @@ struct pass {
     uint8_t *now_far, *ahead;      /* [sites]: now, and ahead of a wait */
     uint32_t *reader;              /* [live->count]: 1 read after the wait, 2 written first, 0 neither */
     uint32_t *site_of;             /* of a statement of the function that is a wgmma */
-    struct results *out;           /* NULL while the states are not settled */
+    struct results *out;
+    bool settled;
 };
 
 static uint32_t tag_site(uint32_t tag)
@@ -60,26 +61,6 @@ static uint32_t meet(uint32_t a, const uint8_t *far_a, uint32_t b, const uint8_t
     return a > b ? a : b;
 }
 
-/* Bring the state now into the start of a block. */
-static void flow_into(struct pass *p, uint32_t b)
-{
-    uint8_t *far = p->far + (size_t)b * p->sites;
-    bool first = !p->seen[b], changed = first;
-    for (uint32_t k = p->kept_first[b]; k < p->kept_first[b + 1]; k++) {
-        struct tagged *t = &p->kept[k];
-        uint32_t now = p->now_tag[t->i], met = first ? now : meet(t->tag, far, now, p->now_far);
-        changed = changed || met != t->tag;
-        t->tag = met;
-    }
-    for (uint32_t s = 0; s < p->sites; s++) {
-        uint8_t met = first || p->now_far[s] > far[s] ? p->now_far[s] : far[s];
-        changed = changed || met != far[s];
-        far[s] = met;
-    }
-    p->seen[b] = true;
-    p->changed[b] = p->changed[b] || changed;
-}
-
 static uint32_t *accumulator_of(uint32_t *accumulator, uint32_t site)
 {
     while (accumulator[site] != site) {
@@ -98,6 +79,29 @@ static void join(struct results *r, uint32_t a, uint32_t b)
         *x = *y;
 }
 
+/* Bring the state now into the start of a block. */
+static void flow_into(struct pass *p, uint32_t b)
+{
+    uint8_t *far = p->far + (size_t)b * p->sites;
+    const uint64_t *live = p->live->in + (size_t)b * p->live->words;
+    bool first = !p->seen[b], changed = first;
+    for (uint32_t k = p->kept_first[b]; k < p->kept_first[b + 1]; k++) {
+        struct tagged *t = &p->kept[k];
+        uint32_t now = p->now_tag[t->i], met = first ? now : meet(t->tag, far, now, p->now_far);
+        if (!first && met >= FIRST_TAG && now >= FIRST_TAG && t->tag >= FIRST_TAG && live_bit(live, t->i))
+            join(p->out, tag_site(now), tag_site(t->tag));
+        changed = changed || met != t->tag;
+        t->tag = met;
+    }
+    for (uint32_t s = 0; s < p->sites; s++) {
+        uint8_t met = first || p->now_far[s] > far[s] ? p->now_far[s] : far[s];
+        changed = changed || met != far[s];
+        far[s] = met;
+    }
+    p->seen[b] = true;
+    p->changed[b] = p->changed[b] || changed;
+}
+
 static void hold(struct pass *p, uint32_t i, uint32_t tag, uint32_t statement)
 {
     p->now_tag[i] = tag;
@@ -111,7 +115,7 @@ static void do_mma(struct pass *p, uint32_t statement)
     for (uint32_t d = 0; p->mma[s].whole_d && d < (uint32_t)p->site[s].d_registers; d++) {
         uint32_t i = live_index(p->live, p->f, p->m->ref[p->mma[s].d + d].reg);
         uint32_t tag = p->now_tag[i];
-        if (p->out && tag >= FIRST_TAG && tag_element(tag) == d)
+        if (p->settled && tag >= FIRST_TAG && tag_element(tag) == d)
             join(p->out, s, tag_site(tag));
         hold(p, i, FIRST_TAG + s * ELEMENTS + d, statement);
     }
@@ -228,7 +232,7 @@ static enum status do_wait(struct pass *p, uint32_t block, uint32_t statement, s
         if (p->now_far[s] >= FLYING && commits >= 1 && commits - 1 >= w->value)
             p->now_far[s] = COMPLETE;
     }
-    return p->out ? report(p, block, statement, e) : STATUS_OK;
+    return p->settled ? report(p, block, statement, e) : STATUS_OK;
 }
 
 static void do_commit(struct pass *p, uint32_t statement)
@@ -260,7 +264,7 @@ static enum status run_block(struct pass *p, uint32_t b, struct error *e)
         else
             do_plain(p, at);
     }
-    for (uint32_t i = 0; s == STATUS_OK && !p->out && i < block->successors; i++) {
+    for (uint32_t i = 0; s == STATUS_OK && !p->settled && i < block->successors; i++) {
         uint32_t to = p->flow->successor[block->successor + i];
         s = module_spend(p->m, 1 + (uint64_t)p->sites + p->kept_first[to + 1] - p->kept_first[to], e);
         flow_into(p, to);
@@ -335,7 +339,7 @@ static void free_pass(struct pass *p)
 }
 
 /* Run the blocks until no start of one changes, then once more to see the results. */
-static enum status settle(struct pass *p, struct results *out, struct error *e)
+static enum status settle(struct pass *p, struct error *e)
 {
     enum status s = STATUS_OK;
     p->seen[0] = p->changed[0] = true;
@@ -350,7 +354,7 @@ static enum status settle(struct pass *p, struct results *out, struct error *e)
             s = run_block(p, b, e);
         }
     }
-    p->out = out;
+    p->settled = true;
     for (uint32_t b = 0; s == STATUS_OK && b < p->flow->blocks; b++)
         s = p->seen[b] ? run_block(p, b, e) : STATUS_OK;
     return s;
@@ -362,11 +366,12 @@ enum status results_make(struct ptx_module *m, const struct ptx_function *f, con
 {
     struct pass p = {.m = m, .f = f, .flow = flow, .live = live, .mma = mma, .site = site, .sites = sites};
     struct results made = {.accumulator = malloc(sites * sizeof *made.accumulator)};
+    p.out = &made;
     enum status s = made.accumulator ? make_pass(&p, e) : STATUS_NO_MEMORY;
     for (uint32_t i = 0; made.accumulator && i < sites; i++)
         made.accumulator[i] = i;
     if (s == STATUS_OK)
-        s = settle(&p, &made, e);
+        s = settle(&p, e);
     for (uint32_t i = 0; s == STATUS_OK && i < sites; i++)
         made.accumulator[i] = *accumulator_of(made.accumulator, i);
     free_pass(&p);
