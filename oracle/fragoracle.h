@@ -145,6 +145,7 @@ struct fo_tap_options {
     uint64_t iteration, iterations; /* default 0, 4 */
     int last;                       /* keep the last iterations instead of the first */
     int all;                        /* also wgmma with A in shared memory */
+    int no_bytes;                   /* descriptors without the bytes that they name: fewer registers */
     const char *function;           /* only sites of functions whose name contains this; NULL for all */
     const char *sites;              /* only these numbers: "0,3,8-11"; NULL for all */
     const char *ptxas;              /* run this one on both modules and compare; NULL: no comparison */

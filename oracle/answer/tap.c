@@ -40,9 +40,9 @@ static enum status make_filter(const struct fo_tap_options *o, struct tap_filter
         s = error_set(e, STATUS_BAD_ARGUMENT, "--last keeps the last iterations: leave --iteration out");
     if (s != STATUS_OK)
         return s;
-    *out = (struct tap_filter){(uint32_t)o->block,   (uint32_t)blocks,       (uint32_t)o->warpgroup,
-                               (uint32_t)warpgroups, (uint32_t)o->iteration, (uint32_t)iterations,
-                               o->last != 0};
+    *out =
+        (struct tap_filter){(uint32_t)o->block,     (uint32_t)blocks,     (uint32_t)o->warpgroup, (uint32_t)warpgroups,
+                            (uint32_t)o->iteration, (uint32_t)iterations, o->last != 0,           o->no_bytes != 0};
     return STATUS_OK;
 }
 

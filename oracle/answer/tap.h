@@ -27,6 +27,7 @@ struct tap_filter {
     uint32_t first_warpgroup, warpgroups;
     uint32_t first_iteration, iterations;
     bool last;
+    bool no_bytes; /* descriptors without the bytes that they name */
 };
 
 struct tap_stream {
@@ -45,8 +46,9 @@ struct tap_point {
     size_t at;
     uint32_t first, count;
     uint64_t counters; /* byte offset in the image */
-    /* The point lies between a wgmma.fence and a wgmma, where ptxas would inject an arrive (C7519) for the registers
-     * that a recorder uses: the recorder ends with a wgmma.fence of its own. */
+    /* The point lies, or may lie, between a wgmma.fence and a wgmma: ptxas would inject an arrive (C7519) for the
+     * registers that a recorder uses, so the recorder ends with a wgmma.fence of its own. Both places are next to an
+     * aligned wgmma instruction, so that all threads come by. source: output of ptxas 13.0. */
     bool fence;
 };
 

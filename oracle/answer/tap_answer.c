@@ -150,10 +150,10 @@ static void text_of_sites(const struct ptx_sites *sites, const bool *chosen, str
 
 static json_t *json_of_filter(const struct tap_filter *f)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "block", (json_int_t)f->first_block, "blocks",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "block", (json_int_t)f->first_block, "blocks",
                      (json_int_t)f->blocks, "warpgroup", (json_int_t)f->first_warpgroup, "warpgroups",
                      (json_int_t)f->warpgroups, "iteration", (json_int_t)f->first_iteration, "iterations",
-                     (json_int_t)f->iterations, "last", (int)f->last);
+                     (json_int_t)f->iterations, "last", (int)f->last, "no_bytes", (int)f->no_bytes);
 }
 
 enum status tap_answer_make(const struct tap_answer *a, const bool *chosen, struct fo_answer *answer, struct error *e)
@@ -166,6 +166,8 @@ enum status tap_answer_make(const struct tap_answer *a, const bool *chosen, stru
     text_add(&text, "\n%" PRIu32 " points, %" PRIu32 " streams, %" PRIu64 " bytes of capture in %s\n", p->point_count,
              p->stream_count, p->bytes, a->options->out);
     json_t *comparison = a->compared ? compare(a, &text, &differs) : json_null();
+    if (differs)
+        text_add(&text, "a smaller tap may do: --no-bytes, or fewer sites (--sites, --function)\n");
     if (!a->compared)
         text_add(&text, "not held against ptxas: no --ptxas\n");
     enum fo_verdict verdict = differs ? FO_DIFFERS : FO_CONFORMS;

@@ -62,31 +62,37 @@ static uint32_t bytes_words(const struct ptx_site *site, bool b)
 }
 
 static void add_stream(struct tap_plan *p, enum fo_capture_kind kind, uint32_t site, int64_t result, size_t at,
-                       uint32_t words)
+                       uint32_t words, bool fence)
 {
+    if (p->filter.no_bytes && (kind == FO_KIND_A_BYTES || kind == FO_KIND_B_BYTES))
+        return;
     struct tap_stream *s = &p->stream[p->stream_count];
-    *s = (struct tap_stream){
-        .kind = kind, .site = site, .result = result, .at = at, .order = p->stream_count, .words = words};
+    *s = (struct tap_stream){.kind = kind,
+                             .site = site,
+                             .result = result,
+                             .at = at,
+                             .order = p->stream_count,
+                             .fence = fence,
+                             .words = words};
     p->stream_count++;
 }
 
 static void add_site(struct tap_plan *p, uint32_t i)
 {
     const struct ptx_site *site = &p->sites->site[i];
+    size_t at = site->descriptors_at;
+    bool behind = at != site->registers_at;
     if (site->why_not[0])
         return;
-    uint32_t first = p->stream_count;
     if (site->register_a)
-        add_stream(p, FO_KIND_A, i, TAP_NONE, site->registers_at, PTX_A_REGISTERS);
+        add_stream(p, FO_KIND_A, i, TAP_NONE, site->registers_at, PTX_A_REGISTERS, false);
     else {
-        add_stream(p, FO_KIND_A_DESCRIPTOR, i, TAP_NONE, site->descriptors_at, 2);
-        add_stream(p, FO_KIND_A_BYTES, i, TAP_NONE, site->descriptors_at, bytes_words(site, false));
+        add_stream(p, FO_KIND_A_DESCRIPTOR, i, TAP_NONE, at, 2, behind);
+        add_stream(p, FO_KIND_A_BYTES, i, TAP_NONE, at, bytes_words(site, false), behind);
     }
-    add_stream(p, FO_KIND_B_DESCRIPTOR, i, TAP_NONE, site->descriptors_at, 2);
-    add_stream(p, FO_KIND_SCALE_D, i, TAP_NONE, site->descriptors_at, 1);
-    add_stream(p, FO_KIND_B_BYTES, i, TAP_NONE, site->descriptors_at, bytes_words(site, true));
-    for (uint32_t j = first; j < p->stream_count; j++)
-        p->stream[j].fence = p->stream[j].at != site->registers_at;
+    add_stream(p, FO_KIND_B_DESCRIPTOR, i, TAP_NONE, at, 2, behind);
+    add_stream(p, FO_KIND_SCALE_D, i, TAP_NONE, at, 1, behind);
+    add_stream(p, FO_KIND_B_BYTES, i, TAP_NONE, at, bytes_words(site, true), behind);
 }
 
 /* D belongs to every wgmma that added to it. */
@@ -171,9 +177,10 @@ enum status tap_plan_make(const struct ptx_sites *sites, const bool *chosen, con
         if (chosen[i])
             add_site(&p, i);
     for (uint32_t i = 0; i < sites->result_count; i++)
-        if (result_chosen(sites, chosen, &sites->result[i]))
-            add_stream(&p, FO_KIND_D, sites->result[i].site, i, sites->result[i].at,
-                       (uint32_t)sites->result[i].registers);
+        if (result_chosen(sites, chosen, &sites->result[i])) {
+            const struct ptx_result *r = &sites->result[i];
+            add_stream(&p, FO_KIND_D, r->site, i, r->at, (uint32_t)r->registers, true);
+        }
     if (p.stream_count == 0) {
         s = nothing(sites, chosen, e);
         goto cleanup;

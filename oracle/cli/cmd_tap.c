@@ -21,6 +21,8 @@ static const struct command_option tap_options[] = {
     {"iterations", "COUNT", OPTION_POSITIVE, offsetof(options_t, iterations), 0, "How many times are kept (default 4)"},
     {"last", NULL, OPTION_FLAG, offsetof(options_t, last), 0, "Keep the last iterations instead of the first"},
     {"all", NULL, OPTION_FLAG, offsetof(options_t, all), 0, "Also tap wgmma with A in shared memory"},
+    {"no-bytes", NULL, OPTION_FLAG, offsetof(options_t, no_bytes), 0,
+     "Record descriptors without the bytes that they name, for a kernel that has no register to spare"},
     {"function", "TEXT", OPTION_TEXT, offsetof(options_t, function), 0,
      "Only sites of functions whose name contains TEXT (default all)"},
     {"sites", "LIST", OPTION_TEXT, offsetof(options_t, sites), 0, "Only these sites: 0,3,8-11 (default all)"},

@@ -138,6 +138,8 @@ static int parse_word(struct fo_tap_options *o, const char *name, const char *va
         return o->last = 1;
     if (strcmp(name, "--all") == 0)
         return o->all = 1;
+    if (strcmp(name, "--no-bytes") == 0)
+        return o->no_bytes = 1;
     *used = 1;
     if (!value)
         return 0;
@@ -188,6 +190,11 @@ struct places {
     int keep;
 };
 
+static int name_place(char path[PATH_MAX], const struct places *p, int stem, const char *base, const char *kind)
+{
+    return snprintf(path, PATH_MAX, "%s/%.*s.%ld.%s", p->folder, stem, base, (long)getpid(), kind) < PATH_MAX;
+}
+
 static int make_places(const char *module, struct places *p)
 {
     const char *log = getenv("FRAGORACLE_TAP_LOG"), *temp = getenv("TMPDIR"), *base = strrchr(module, '/');
@@ -199,10 +206,8 @@ static int make_places(const char *module, struct places *p)
     if (n >= PATH_MAX - NAME_MAX)
         errno = ENAMETOOLONG;
     else if (p->keep ? mkdir(p->folder, 0777) == 0 || errno == EEXIST : mkdtemp(p->folder) != NULL) {
-        snprintf(p->in, PATH_MAX, "%s/%.*s.%ld.ptx", p->folder, stem, base, (long)getpid());
-        snprintf(p->out, PATH_MAX, "%s/%.*s.%ld.tap.ptx", p->folder, stem, base, (long)getpid());
-        snprintf(p->sites, PATH_MAX, "%s/%.*s.%ld.sites.json", p->folder, stem, base, (long)getpid());
-        return 1;
+        return name_place(p->in, p, stem, base, "ptx") && name_place(p->out, p, stem, base, "tap.ptx") &&
+               name_place(p->sites, p, stem, base, "sites.json");
     }
     fprintf(stderr, "fragoracle-ptxas: not tapped: %s: %s\n", p->folder, strerror(errno));
     return 0;

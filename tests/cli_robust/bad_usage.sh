@@ -49,6 +49,7 @@ all_help() {
     helps probe "default 80,208,192" "historical: 32,128,128" "sample (default)" "rs (default)" "default auto" "(default all)"
     helps emit "default 80,208,192" "sample (default)" --out
     helps score --in --out
+    helps tap "-o, --out=OUT.ptx" "(default 0)" "(default 1)" "(default 4)" "ptxas on PATH"
     helps check "rs (default)" "default auto" "(default 1000000)" "Seed of everything that is drawn (default 1)"
     local listed
     listed=$("$binary" --help | grep -c '^  [a-z]')
@@ -59,7 +60,7 @@ commands_and_options() {
     refuses "unknown command 'frobnicate'" frobnicate
     refuses "unknown command ''" ""
     refuses "unknown command" --json
-    for command in list map capture decode pack unpack probe emit score check; do
+    for command in list map capture decode pack unpack probe emit score tap check; do
         refuses "--frobnicate" "$command" --frobnicate
     done
     refuses "requires an argument" decode --expert

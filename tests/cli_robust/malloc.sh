@@ -106,5 +106,6 @@ each 150 probe identity --on model --shape 4,16,64 --out "$out"
 each 60 probe identity --on model --shape 4,16,64 --historical --weights random --subject rs+F02 --out "$out"
 each 250 emit --shape 4,16,64 --out "$out"
 each 150 score --in "$work/emit" --out "$out" --json
+each 60 tap tests/cli/tap.ptx --out "$out" --ptxas none --all --json
 [[ ${FRAGORACLE_MALLOC-} != all ]] || each 30 check --on model --out "$out" --json
 finish

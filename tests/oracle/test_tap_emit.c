@@ -15,7 +15,7 @@
 
 enum { SHARED = 1 << 18, MODULE_AT = 20 };
 
-static const struct tap_filter first_block = {0, 1, 0, 1, 0, 1, false};
+static const struct tap_filter first_block = {0, 1, 0, 1, 0, 1, false, false};
 
 /* A module of one .rs site, whose point is byte 40 of whatever text, and a result of two registers at byte 60. */
 struct case_of_one {
@@ -66,7 +66,7 @@ static void emit_of_a_result_alone_is_exactly_this(void **state)
     struct text out = {0};
     make_one(&c);
     strcpy(c.site.why_not, "made so");
-    struct tap_plan p = plan_of(&c.sites, c.chosen, &(struct tap_filter){7, 2, 1, 3, 5, 4, false});
+    struct tap_plan p = plan_of(&c.sites, c.chosen, &(struct tap_filter){7, 2, 1, 3, 5, 4, false, false});
     assert_int_equal(p.point_count, 1);
     assert_int_equal(p.head_bytes, 384);
     tap_emit_point(&p, &p.point[0], &out);
@@ -113,6 +113,7 @@ static void emit_of_a_result_alone_is_exactly_this(void **state)
                         "\tmad.lo.u32 %fotap_index, %fotap_index, 128, %fotap_thread;\n"
                         "\tmad.wide.u32 %fotap_to, %fotap_index, 8, %fotap_base;\n"
                         "\t@%fotap_keep st.global.v2.b32 [%fotap_to+3072], {%d0, %d1};\n"
+                        "\twgmma.fence.sync.aligned;\n"
                         "\t}\n");
     text_free(&out);
     tap_plan_free(&p);
@@ -160,7 +161,7 @@ static void emit_fences_after_itself_behind_the_fence_alone(void **state)
     for (int i = 0; i < 3; i++) {
         tap_emit_point(&p, &p.point[i], &text[i]);
         const char *fence = strstr(text[i].data, "wgmma.fence.sync.aligned;\n\t}\n");
-        assert_int_equal(fence != NULL, i == 1);
+        assert_int_equal(fence != NULL, i > 0);
         assert_true(!fence || fence + 29 == text[i].data + text[i].used);
         text_free(&text[i]);
     }
@@ -262,8 +263,8 @@ static void emit_of_every_filter_keeps_the_window(void **state)
 {
     (void)state;
     static const struct tap_filter filters[] = {
-        {0, 1, 0, 1, 0, 1, false}, {3, 4, 0, 2, 0, 3, false}, {5, 9, 1, 2, 1, 2, false},
-        {0, 2, 0, 8, 0, 3, true},  {0, 1, 1, 1, 0, 4, true},  {2, 3, 2, 1, 3, 9, false},
+        {0, 1, 0, 1, 0, 1, false, false}, {3, 4, 0, 2, 0, 3, false, false}, {5, 9, 1, 2, 1, 2, false, false},
+        {0, 2, 0, 8, 0, 3, true, false},  {0, 1, 1, 1, 0, 4, true, false},  {2, 3, 2, 1, 3, 9, false, false},
     };
     static const struct launch launches[] = {
         {{4, 1, 1}, {128, 1, 1}, 1}, {{3, 2, 2}, {8, 8, 6}, 5}, {{2, 5, 1}, {256, 1, 1}, 7}};
@@ -327,17 +328,17 @@ static void emit_of_a_constant_scale_records_it(void **state)
     }
 }
 
-/* Run the 128 threads of one warpgroup over a shared memory that names its own addresses, and hold each chunk against
- * descriptor_chunk. */
+/* Run every third thread of one warpgroup over a shared memory that names its own addresses, and hold each chunk
+ * against descriptor_chunk. */
 static uint32_t compare_bytes(struct ptx_run *r, const struct tap_plan *p, const struct tap_stream *s, const char *code,
-                              uint64_t bits)
+                              uint64_t bits, uint32_t first)
 {
     const struct ptx_site *site = &p->sites->site[0];
     bool b = s->kind == FO_KIND_B_BYTES;
     struct descriptor d = descriptor_decode(bits);
     uint32_t inner = tap_chunks_inner(site, b), chunks = tap_chunks(site, b);
     memset(r->global, 0xff, r->global_size);
-    for (uint32_t t = 0; t < 128; t++) {
+    for (uint32_t t = first % 3; t < 128; t += 3) {
         r->count = 0;
         ptx_run_set(r, "%fotap_index", t);
         ptx_run_set(r, "%fotap_thread", t);
@@ -397,7 +398,7 @@ static void emit_bytes_of_every_descriptor_reads_the_chunks_of_the_reference(voi
                                                swizzle ? 16u << swizzle : 0};
                         uint64_t bits;
                         assert_int_equal(descriptor_encode(&d, &bits, NULL), STATUS_OK);
-                        compared += compare_bytes(r, &p, s, code.data, bits);
+                        compared += compare_bytes(r, &p, s, code.data, bits, variant + swizzle);
                         cases++;
                     }
                 free(r->global);
