@@ -152,6 +152,8 @@ enum status infer_report_answer(const struct infer_report *r, const char *out, s
                                  "hardware-instrumented", "capture", json_of_capture(r), "sites", sites);
     for (size_t i = 0; i < r->sites; i++)
         json_array_append_new(sites, add_site(&r->site[i], &text, &verdict));
+    if (verdict == FO_NOT_APPLICABLE && r->compared)
+        verdict = FO_UNDECIDED;
     add_verdict(r, verdict, document, &text);
     enum status s = out ? write_folder(r, out, document, e) : STATUS_OK;
     if (s == STATUS_OK)

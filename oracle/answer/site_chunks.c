@@ -223,20 +223,22 @@ void site_chunks_words(const struct site_chunk_tile *t, const struct site_chunks
                  line_name, (long long)step, line_name);
     } else if (chunks_xored(t, c, &xored)) {
         snprintf(cause, SITE_CHUNK_CAUSE,
-                 "%ss are right, but in %u of %u of them the chunks of 16 bytes are exclusive-or'ed: another swizzle than the one "
+                 "%ss are right, but in %u of %u of them the chunks of 16 bytes are exclusive-or'ed: another swizzle "
+                 "than the one "
                  "that stored them",
                  line_name, xored, t->lines);
     } else {
-        size_t used = (size_t)snprintf(cause, SITE_CHUNK_CAUSE, "%zu of %zu chunks of 16 bytes stand elsewhere", c->once - c->agree,
-                                       c->count);
+        size_t used = (size_t)snprintf(cause, SITE_CHUNK_CAUSE, "%zu of %zu chunks of 16 bytes stand elsewhere",
+                                       c->once - c->agree, c->count);
         for (uint32_t i = 0, shown = 0; i < c->count && shown < 2; i++) {
             uint32_t l = i / t->along, a = i % t->along;
             const struct site_chunk *k = &c->chunk[i];
             if (k->stands != CHUNK_ONCE || (k->line == c->line + l && k->at == c->at + a) || used >= SITE_CHUNK_CAUSE)
                 continue;
             shown++;
-            used += (size_t)snprintf(cause + used, SITE_CHUNK_CAUSE - used, "%s %s %u chunk %u holds %s %u chunk %u",
-                                     shown == 1 ? ":" : ",", line_name, c->line + l, c->at + a, line_name, k->line, k->at);
+            used +=
+                (size_t)snprintf(cause + used, SITE_CHUNK_CAUSE - used, "%s %s %u chunk %u holds %s %u chunk %u",
+                                 shown == 1 ? ":" : ",", line_name, c->line + l, c->at + a, line_name, k->line, k->at);
         }
     }
 }

@@ -31,8 +31,8 @@ enum status site_chunks_find(const struct site_chunk_tile *t, const struct site_
                              bool lines_are_columns, struct site_chunks *out, struct error *e);
 void site_chunks_free(struct site_chunks *c);
 
-/* What the places say, in words: lines that hold other lines, chunks exclusive-or'ed. needs: placed. line_name: "row" or
- * "k". */
+/* What the places say, in words: lines that hold other lines, chunks exclusive-or'ed. needs: placed. line_name: "row"
+ * or "k". */
 enum { SITE_CHUNK_CAUSE = 240 };
 void site_chunks_words(const struct site_chunk_tile *t, const struct site_chunks *c, const char *line_name,
                        char cause[SITE_CHUNK_CAUSE]);

@@ -159,8 +159,7 @@ static void search(const struct site_tile *t, const uint32_t *value, const struc
         for (size_t j = 0; j < m->columns && !p->several; j += step_j) {
             bool inside = i + t->rows <= m->rows && j + t->columns <= m->columns;
             size_t compared;
-            if ((!inside && (i % t->rows || j % t->columns)) ||
-                !fits_at(t, value, m, matrix, i, j, &compared))
+            if ((!inside && (i % t->rows || j % t->columns)) || !fits_at(t, value, m, matrix, i, j, &compared))
                 continue;
             if (p->found) {
                 p->several = true;
@@ -266,8 +265,8 @@ enum status site_place_near(const struct site_tile *t, size_t view, const struct
         take_digits(t->type, m->form[0].value, count, false, matrix_digits);
     for (size_t i = at->known ? at->i0 : 0; i < m->rows; i += STEP_ROWS) {
         for (size_t j = at->known ? at->j0 : 0; j < m->columns; j += t->columns) {
-            struct agreement a = coded ? agree_coded(t, digits, m, i, j)
-                                       : agree_plain(t, digits, m, matrix_digits, i, j);
+            struct agreement a =
+                coded ? agree_coded(t, digits, m, i, j) : agree_plain(t, digits, m, matrix_digits, i, j);
             if (a.of * 4 >= t->slots && a.right * (best.compared ? best.compared : 1) > best.right * a.of)
                 best = (struct site_place){.i0 = i, .j0 = j, .right = a.right, .compared = a.of};
             if (at->known)

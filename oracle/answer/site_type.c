@@ -7,10 +7,14 @@
 /* source: OCP 8-bit Floating Point Specification (e4m3, e5m2), IEEE 754 (f16, f32), PTX ISA "Alternate Floating-Point
  * Data Formats" (bf16, tf32: 32 bits of which the low 13 are not read). */
 static const struct site_type types[] = {
-    {"bf16", 16, 8, 7, 127, true, false, 0xffff}, {"f16", 16, 5, 10, 15, true, false, 0xffff},
-    {"tf32", 32, 8, 10, 127, true, false, 0xffffe000}, {"f32", 32, 8, 23, 127, true, false, 0xffffffff},
-    {"e4m3", 8, 4, 3, 7, false, false, 0xff}, {"e5m2", 8, 5, 2, 15, true, false, 0xff},
-    {"s8", 8, 0, 0, 0, false, true, 0xff}, {"u8", 8, 0, 0, 0, false, false, 0xff},
+    {"bf16", 16, 8, 7, 127, true, false, 0xffff},
+    {"f16", 16, 5, 10, 15, true, false, 0xffff},
+    {"tf32", 32, 8, 10, 127, true, false, 0xffffe000},
+    {"f32", 32, 8, 23, 127, true, false, 0xffffffff},
+    {"e4m3", 8, 4, 3, 7, false, false, 0xff},
+    {"e5m2", 8, 5, 2, 15, true, false, 0xff},
+    {"s8", 8, 0, 0, 0, false, true, 0xff},
+    {"u8", 8, 0, 0, 0, false, false, 0xff},
     {"s32", 32, 0, 0, 0, false, true, 0xffffffff},
 };
 

@@ -84,8 +84,7 @@ static inline uint8_t *capture_image(struct capture *c, size_t *size)
     for (uint32_t i = 0; i < c->head.streams; i++) {
         for (size_t g = 0; g < groups; g++)
             memcpy(image + c->stream[i].counters + 4 * g, &c->came[i], 4);
-        memcpy(image + c->stream[i].data, c->data[i],
-               capture_records(c) * FO_CAPTURE_THREADS * c->stream[i].words * 4);
+        memcpy(image + c->stream[i].data, c->data[i], capture_records(c) * FO_CAPTURE_THREADS * c->stream[i].words * 4);
     }
     *size = at;
     return image;
@@ -125,8 +124,8 @@ static inline struct matrix16 matrix16_random(size_t rows, size_t columns, uint6
     struct matrix16 m = {rows, columns, malloc(rows * columns * 2)};
     assert_non_null(m.bits);
     for (size_t i = 0; i < rows * columns; i++)
-        m.bits[i] = (uint16_t)(splitmix_next(&r) % 2 << 15 | (120 + splitmix_next(&r) % 12) << 7 |
-                               splitmix_next(&r) % 128);
+        m.bits[i] =
+            (uint16_t)(splitmix_next(&r) % 2 << 15 | (120 + splitmix_next(&r) % 12) << 7 | splitmix_next(&r) % 128);
     return m;
 }
 
@@ -152,9 +151,9 @@ static inline struct matrix4 matrix4_random(size_t rows, size_t columns, uint64_
     for (size_t i = 0; i < count / 32; i++)
         m.scale[i] = (uint8_t)(117 + splitmix_below(&r, 8));
     for (size_t i = 0; i < count; i++)
-        m.value.bits[i] =
-            mxfp4_decode((struct fp4){(uint8_t)matrix4_code(&m, i / columns, i % columns)}, (struct e8m0){m.scale[i / 32]})
-                .bits;
+        m.value.bits[i] = mxfp4_decode((struct fp4){(uint8_t)matrix4_code(&m, i / columns, i % columns)},
+                                       (struct e8m0){m.scale[i / 32]})
+                              .bits;
     return m;
 }
 static inline void matrix4_free(struct matrix4 *m)
