@@ -11,7 +11,7 @@ static const struct {
     const char *station, *what;
 } places[] = {{"assert", "an assertion"},
               {"A", "the A fragment"},
-              {"B", "the descriptor of B"},
+              {"B", "B"},
               {"D", "the product"},
               {"epilogue", "the epilogue"}};
 

@@ -73,7 +73,7 @@ static enum status conclude_wrong(const struct site_bytes *b, const struct site_
                                   size_t differing, struct site_finding *f, struct error *e)
 {
     uint32_t lines = b->mn ? b->columns : b->rows, length = b->mn ? b->rows : b->columns;
-    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, NULL};
+    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, b->leads, NULL};
     struct site_chunks c = {0};
     uint32_t *value = NULL;
     char cause[SITE_CHUNK_CAUSE];
@@ -117,7 +117,7 @@ static enum status count_equal(const struct site_bytes *b, const struct site_mat
                                struct error *e)
 {
     uint32_t lines = b->mn ? b->columns : b->rows, length = b->mn ? b->rows : b->columns;
-    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, NULL};
+    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, b->leads, NULL};
     struct site_chunks c = {0};
     uint32_t *value = NULL;
     enum status s = chunk_values(b, 0, &value, e);
@@ -193,6 +193,7 @@ enum status site_bytes_check(const struct site_case *c, char operand, struct sit
             site_conclude(f, FO_NOT_APPLICABLE, "", "no matrix of %c to compare with", operand);
         goto cleanup;
     }
+    b.leads = b.mn && d && descriptor_decode(bits).swizzle == 0;
     s = site_operand_matrix(given, b.tile.type, &m, e);
     if (s == STATUS_OK)
         s = judge(&b, m, operand, &c->at, f, e);

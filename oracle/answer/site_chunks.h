@@ -11,6 +11,7 @@
 struct site_chunk_tile {
     uint32_t lines, along; /* chunks: lines x along */
     uint32_t elements;     /* of a chunk */
+    bool leads;            /* the leading byte offset, not the stride, takes 8 lines to the next 8 */
     const uint32_t *value; /* [lines][along][elements] */
 };
 
