@@ -99,7 +99,7 @@ static void write_right_dump(const char *op, const char *operand, enum npy_type 
         struct point slot = box_point(&m.forward.domain, i), at = layout_apply(&m.forward, &slot);
         uint32_t code = at.at[0] * m.forward.codomain.extent[1] + at.at[1];
         half[i] = (uint16_t)code;
-        word[i / extent[2]] |= code << i % extent[2] * 16;
+        word[i / extent[2]] |= code << i % extent[2] % 2 * 16; /* in four parts not used */
     }
     const size_t shape[] = {THREADS, rank == 2 && type == NPY_U2 ? (size_t)extent[1] * extent[2] : extent[1],
                             extent[2]};

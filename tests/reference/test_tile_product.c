@@ -74,12 +74,13 @@ static double decode(const char *type, uint32_t bits)
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
 
 /* What of the rule is open: more fraction bits than published; whether a zero factor takes part in the alignment; how
- * many bits of an f32 result are kept. */
+ * many bits of an f32 result are kept; whether an f16 result is cut. */
 struct variant {
     int more, kept_more;
-    bool zero_counts;
+    bool zero_counts, cut_half;
 };
-static const struct variant variants[] = {{0, 0, false}, {0, 0, true}, {1, 0, false}, {3, 10, true}};
+static const struct variant variants[] = {
+    {0, 0, false, false}, {0, 0, true, true}, {1, 0, false, true}, {3, 10, true, false}};
 enum { VARIANTS = sizeof variants / sizeof *variants };
 
 static int exponent_in(double x, int least)
@@ -117,9 +118,9 @@ static double machine(const struct wgmma_family *f, const struct variant *v, con
     for (int k = 0; k < f->k; k++)
         sum += (int64_t)ldexp(product[k], fraction - top);
     double exact = ldexp((double)sum, top - fraction);
-    if (f->d_bits == 16)
+    if (f->d_bits == 16 && !v->cut_half)
         return (double)f16_decode(f16_encode((float)exact));
-    int place = exponent_in(exact, -126) - kept;
+    int place = f->d_bits == 16 ? exponent_in(exact, -14) - 10 : exponent_in(exact, -126) - kept;
     return ldexp(trunc(ldexp(exact, -place)), place);
 }
 
@@ -282,6 +283,44 @@ static void tile_product_step_every_variant_of_the_rule_is_inside(void **state)
     assert_int_equal(checked, 11 * REGIMES * VARIANTS);
 }
 
+/* The worst that the rule can do: one product says where the terms are cut, and every other is just below that place.
+ */
+static void check_worst(const struct wgmma_family *f, double x0, double y0, int top, double sign)
+{
+    const struct variant published = {0, 0, false, false};
+    int last = top - (f->a_bits == 8 ? 13 : 25), x_exponent = (last - 1) / 2;
+    for (int i = 0; i < M * f->k; i++)
+        a_bits[i] = encode(f->a, i % f->k ? sign * ldexp(1, x_exponent) : sign * x0);
+    for (int i = 0; i < N * f->k; i++)
+        b_bits[i] = encode(f->b, i % f->k ? 1.75 * ldexp(1, last - x_exponent - 1) : y0);
+    double x = decode(f->a, a_bits[1]) * decode(f->b, b_bits[1]);
+    assert_true(sign * x == 0.875 * ldexp(1, last)); /* a product that the types can hold */
+    double d = machine(f, &published, a_bits, b_bits, 0);
+    assert_true(d == sign * x0 * y0); /* all others are lost */
+    struct tile_product p = made(operation(f), NULL);
+    tile_product_step(&p, a_bits, b_bits);
+    for (size_t i = 0; i < M * N; i++)
+        if (!tile_product_holds(&p, i / N, i % N, d_code(f, d)))
+            fail_msg("%s.%s.%s: %a outside %a .. %a", f->d, f->a, f->b, d, p.low[i], p.high[i]);
+    tile_product_free(&p);
+}
+
+static void tile_product_step_worst_loss_of_the_rule_is_inside(void **state)
+{
+    (void)state;
+    int checked = 0;
+    for (size_t i = 0; i < wgmma_family_count(); i++) {
+        const struct wgmma_family *f = wgmma_family_at(i);
+        for (int sign = -1; sign <= 1 && !modelled(f); sign += 2, checked++)
+            check_worst(f, 1, 1, 0, sign);
+    }
+    assert_int_equal(checked, 2 * 11);
+    /* A subnormal factor says the place by the least exponent of its format. */
+    check_worst(named("wgmma.m64n16k16.f32.f16.f16.rs").family, 0x1p-24, 1, -14, 1);
+    check_worst(named("wgmma.m64n16k32.f32.e5m2.e5m2.rs").family, 0x1p-16, 1, -14, -1);
+    check_worst(named("wgmma.m64n16k8.f32.tf32.tf32.rs").family, 0x1p-136, 0x1p100, -26, 1);
+}
+
 /* The bounds are no wider than the rule: (K+1) cut terms on either side, a last place, next to nothing for binary64. */
 static void tile_product_step_bounds_are_as_narrow_as_the_rule(void **state)
 {
@@ -331,7 +370,7 @@ static void tile_product_holds_elements_in_another_order_fall_outside(void **sta
 {
     (void)state;
     struct splitmix r = {splitmix_seed()};
-    const struct variant published = {0, 0, false};
+    const struct variant published = {0, 0, false, false};
     for (size_t i = 0; i < wgmma_family_count(); i++) {
         const struct wgmma_family *f = wgmma_family_at(i);
         if (modelled(f))
@@ -452,6 +491,9 @@ static void tile_product_step_overflow_may_be_infinite(void **state)
     /* From there on nothing is known. */
     tile_product_step(&p, a_bits, b_bits);
     assert_true(tile_product_holds(&p, 0, 0, nan) && tile_product_holds(&p, 0, 0, 0));
+    a_bits[0] = inf; /* C may be the other infinity */
+    tile_product_step(&p, a_bits, b_bits);
+    assert_true(tile_product_holds(&p, 0, 0, nan) && tile_product_holds(&p, 0, 0, inf));
     a_bits[0] = nan;
     tile_product_step(&p, a_bits, b_bits);
     assert_true(tile_product_holds(&p, 0, 0, nan));
@@ -495,6 +537,7 @@ int main(void)
         cmocka_unit_test(tile_product_step_bf16_is_the_rule_bit_for_bit),
         cmocka_unit_test(tile_product_step_integers_are_exact_and_wrap),
         cmocka_unit_test(tile_product_step_every_variant_of_the_rule_is_inside),
+        cmocka_unit_test(tile_product_step_worst_loss_of_the_rule_is_inside),
         cmocka_unit_test(tile_product_step_bounds_are_as_narrow_as_the_rule),
         cmocka_unit_test(tile_product_holds_just_beyond_the_bounds_is_outside),
         cmocka_unit_test(tile_product_holds_elements_in_another_order_fall_outside),
