@@ -11,9 +11,25 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/fragoracle_device.h"
 #include "kernels/ptx_wgmma.cuh"
 
 #define RS_HALVES (RS_TILE_K / RS_WORD_K)
+#define RS_OP     "wgmma.m64n64k16.f32.bf16.bf16.rs"
+
+/* Built with FRAGORACLE_TAP: the decoded weights [experts][N][K] that A is held against, in device memory or NULL. */
+#ifdef FRAGORACLE_TAP
+static __device__ const uint16_t *rs_tap_weights;
+static __device__ __forceinline__ const uint16_t *rs_tap_matrix(const struct rs_args &args, uint32_t expert)
+{
+    return rs_tap_weights ? rs_tap_weights + (size_t)expert * args.shape.N * args.shape.K : NULL;
+}
+extern "C" int rs_gemm_tap_weights(const uint16_t *weights)
+{
+    return cudaMemcpyToSymbol(rs_tap_weights, &weights, sizeof weights);
+}
+#endif
+FO_CAPTURE_EXPORT(rs_gemm)
 
 static __device__ void rs_write_zeros(const struct rs_args &args, const struct rs_tile &tile, uint32_t feature0)
 {
@@ -78,6 +94,22 @@ static __device__ __forceinline__ uint32_t rs_multiply(float (&d)[RS_ACCUMULATOR
     return RS_STEPS;
 }
 
+/* Site h * 4 + step: the A registers of one K tile, ahead of the first fence. Nothing without FRAGORACLE_TAP. */
+static __device__ __forceinline__ void rs_tap_a(const struct rs_args &args, uint32_t expert, uint32_t feature0,
+                                                uint32_t k0, const uint32_t (&a)[RS_HALVES][RS_STEPS][4])
+{
+#pragma unroll
+    for (uint32_t h = 0; h < RS_HALVES; h++)
+#pragma unroll
+        for (uint32_t step = 0; step < RS_STEPS; step++)
+            if (k0 + h * RS_WORD_K < args.shape.K) {
+                FO_TAP_INTO(h * RS_STEPS + step, 0, RS_OP, "A", a[h][step]);
+                FO_ASSERT_A_BOUNDED(h * RS_STEPS + step, RS_OP, a[h][step][0], a[h][step][1], a[h][step][2],
+                                    a[h][step][3], rs_tap_matrix(args, expert), args.shape.K, feature0,
+                                    k0 + h * RS_WORD_K + step * RS_STEP_K, args.shape.N, args.shape.K);
+            }
+}
+
 static __device__ __forceinline__ void rs_write_out(const struct rs_args &args, const struct rs_tile &tile,
                                                     uint32_t feature0, const float (&d)[RS_ACCUMULATORS])
 {
@@ -120,6 +152,7 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
         uint32_t a[RS_HALVES][RS_STEPS][4];
         rs_copy_x(args, tile, k0, smem);
         rs_load_a(args, (uint32_t)tile.expert, feature, k0, fault, a);
+        rs_tap_a(args, (uint32_t)tile.expert, feature0, k0, a);
         fence_proxy_async();
         __syncthreads();
 
@@ -132,6 +165,7 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
 #pragma unroll
         for (uint32_t i = 0; i < RS_ACCUMULATORS; i++)
             wgmma_pin(d[i]);
+        FO_TAP_INTO(RS_HALVES * RS_STEPS - 1, 0, RS_OP, "D", d);
         if (args.counters) {
 #pragma unroll
             for (uint32_t k = 0; k < RS_TILE_K; k += RS_STEP_K)

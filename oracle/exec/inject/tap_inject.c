@@ -11,7 +11,8 @@
  *     FRAGORACLE_CUPTI         the CUPTI library to load; default the usual names
  *
  * source: CUPTI documentation, "CUPTI Callback API"; cuda.h. */
-#include <cupti.h>
+#include "oracle/exec/inject/inject.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -27,8 +28,6 @@
 
 #include "oracle/exec/inject/driver.h"
 #include "oracle/io/file.h"
-
-int InitializeInjection(void);
 
 enum { LINE_SIZE = 1400 };
 
@@ -296,7 +295,6 @@ static bool subscribe(void *cupti)
     return r == CUPTI_SUCCESS;
 }
 
-/* Called by the driver while it starts. Always 1: a process that cannot be read shall run all the same. */
 __attribute__((visibility("default"))) int InitializeInjection(void)
 {
     static atomic_bool called;
