@@ -9,7 +9,7 @@
 #include "oracle/answer/site_words.h"
 #include "reference/fragment.h"
 
-enum { PLACES_SHOWN = 4 };
+enum { PLACES_SHOWN = 4, SEARCHED_MOST = 16 };
 
 /* "block 0, warpgroup 1, iteration 3" */
 static void say_record(const struct site_view *v, char text[80])
@@ -114,6 +114,7 @@ static enum status gather(const struct site_tile *t, const struct site_matrix *m
 {
     const struct site_at anywhere = {0};
     struct site_samples s = {.matrix = m};
+    size_t searched = 0;
     *placed = 0;
     s.sample = malloc(t->views * t->slots * sizeof *s.sample);
     if (!s.sample)
@@ -121,6 +122,8 @@ static enum status gather(const struct site_tile *t, const struct site_matrix *m
     for (size_t v = 0; v < t->views; v++) {
         struct site_place p = o->place[v];
         bool conforms = p.found;
+        if (!conforms && searched++ == SEARCHED_MOST)
+            break;
         enum status st = conforms ? STATUS_OK : site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
         if (st != STATUS_OK) {
             free(s.sample);

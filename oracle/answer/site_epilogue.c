@@ -171,7 +171,7 @@ static enum status conclude_elsewhere(const struct site_tile *t, const struct si
 }
 
 /* One type of output. *settled: something was found. */
-static enum status judge(const struct site_tile *d, struct site_operand *output, const struct site_type *to, bool last,
+static enum status judge(const struct site_tile *d, struct site_operand *output, const struct site_type *to,
                          bool *settled, struct site_finding *f, struct error *e)
 {
     struct site_tile t = {0}, across = {0};
@@ -186,7 +186,6 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
     struct standing plain = stand(&t, m), turned = {0};
     if (plain.records < d->views)
         turned = stand(&across, m);
-    *settled = true;
     json_object_set_new(f->document, "records", json_integer((json_int_t)d->views));
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)plain.records));
     json_object_set_new(f->document, "type", json_string(to->name));
@@ -200,10 +199,10 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
         site_conclude(f, FO_DIFFERS, "output index",
                       "product right, output index wrong: %zu of %zu tiles stand transposed, the first at (%zu,%zu)",
                       turned.records, d->views, turned.first.i0, turned.first.j0);
-    else if (plain.records || last)
-        s = conclude_elsewhere(&t, m, plain.missing, d->views - plain.records, f, e);
     else
-        *settled = false;
+        s = conclude_elsewhere(&t, m, plain.missing, d->views - plain.records, f, e);
+    /* Nothing of it: perhaps the next type. */
+    *settled = f->verdict != FO_UNDECIDED || plain.records;
 cleanup:
     site_tile_free(&t);
     site_tile_free(&across);
@@ -215,7 +214,7 @@ enum status site_epilogue_check(const struct site_case *c, struct site_finding *
     const struct tap_image_stream *s = tap_image_find(c->image, c->site, FO_KIND_D, NULL);
     struct layout d;
     struct site_tile t = {0};
-    size_t lost = 0, last = 0, types = sizeof output_types / sizeof *output_types;
+    size_t lost = 0, tried = 0, types = sizeof output_types / sizeof *output_types;
     bool settled = false;
     if (!c->output->given || !s)
         return STATUS_OK;
@@ -229,12 +228,10 @@ enum status site_epilogue_check(const struct site_case *c, struct site_finding *
         site_conclude(f, FO_UNDECIDED, "", "the last D of %zu warpgroups is not in the window of the capture", lost);
         goto cleanup;
     }
-    for (size_t i = 0; i < types; i++)
-        last = output_types[i].file == c->output->source.plain.type ? i : last;
     for (size_t i = 0; st == STATUS_OK && !settled && i < types; i++)
-        if (output_types[i].file == c->output->source.plain.type)
-            st = judge(&t, c->output, site_type_find(output_types[i].type), i == last, &settled, f, e);
-    if (st == STATUS_OK && !settled)
+        if (output_types[i].file == c->output->source.plain.type && ++tried)
+            st = judge(&t, c->output, site_type_find(output_types[i].type), &settled, f, e);
+    if (st == STATUS_OK && !tried)
         site_conclude(f, FO_UNDECIDED, "", "an output is u2 (bf16 or f16 bits), f4, u4 or i4");
 cleanup:
     site_tile_free(&t);

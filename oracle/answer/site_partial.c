@@ -46,8 +46,7 @@ static bool may_hold(const struct part *p, uint32_t place, uint32_t from)
 {
     for (size_t v = 0; v < p->views; v++)
         for (uint32_t t = 0; t < p->threads; t++)
-            if (p->wrong[t] &&
-                p->value[v][t * p->places + place] != p->want[v * p->slots + t * p->places + from])
+            if (p->wrong[t] && p->value[v][t * p->places + place] != p->want[v * p->slots + t * p->places + from])
                 return false;
     return true;
 }

@@ -61,7 +61,7 @@ struct site_at { /* --at */
 /* The first origin at which every slot holds what the contract wants; elements beyond the matrix are not compared. */
 struct site_place site_place_exact(const struct site_tile *t, size_t view, const struct site_matrix *m, int form,
                                    const struct site_at *at);
-/* The origin, in steps of 8 rows and one tile of columns, at which most slots agree with what they should hold but for
+/* The origin, in steps of 8, at which most slots agree with what they should hold but for
  * sign and scale; `found` only where that cannot be chance. errors: STATUS_NO_MEMORY. */
 enum status site_place_near(const struct site_tile *t, size_t view, const struct site_matrix *m,
                             const struct site_at *at, struct site_place *out, struct error *e);

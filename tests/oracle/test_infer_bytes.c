@@ -14,7 +14,8 @@ enum { N = 64, K = 16, B_ROWS = 64, B_COLUMNS = 256, CHUNK = 16, MEMORY = 1 << 1
 
 /* B [K,N] into shared memory: the tile of `rows` n at n0 and 64 k at k0, K-major, as `d` (whose start is that of the
  * first 64 k) lays it out. */
-static void store(uint8_t *memory, const struct descriptor *d, const struct matrix16 *b, size_t k0, size_t n0, uint32_t rows)
+static void store(uint8_t *memory, const struct descriptor *d, const struct matrix16 *b, size_t k0, size_t n0,
+                  uint32_t rows)
 {
     for (uint32_t n = 0; n < rows; n++)
         for (uint32_t chunk = 0; chunk < d->swizzle / CHUNK; chunk++) {
@@ -59,7 +60,8 @@ static struct fo_answer ask(void **state, struct capture *c, const struct matrix
 }
 
 /* One question about a tile stored by one descriptor and read by another. */
-static struct fo_answer read_by(void **state, const struct matrix16 *b, struct descriptor stored, struct descriptor read)
+static struct fo_answer read_by(void **state, const struct matrix16 *b, struct descriptor stored,
+                                struct descriptor read)
 {
     uint8_t *memory = calloc(MEMORY, 1);
     struct capture c = b_capture(2, false);
@@ -82,9 +84,10 @@ static void fo_infer_of_right_bytes_conforms(void **state)
     struct matrix16 b = matrix16_random(B_ROWS, B_COLUMNS, 1);
     struct fo_answer answer = read_by(state, &b, right, right);
     expect_verdict(&answer, FO_CONFORMS);
-    expect_says(&answer, "  B: conforms: 1024 of 1024 elements in 2 of 2 records; 128 of 128 chunks stand at one place only\n"
-                         "    descriptor 0x4000004000010040: start 0x400, leading byte offset 16, stride byte offset 1024, "
-                         "base offset 0, swizzle 128 bytes\n    the first tile at (0,64)\n");
+    expect_says(&answer,
+                "  B: conforms: 1024 of 1024 elements in 2 of 2 records; 128 of 128 chunks stand at one place only\n"
+                "    descriptor 0x4000004000010040: start 0x400, leading byte offset 16, stride byte offset 1024, "
+                "base offset 0, swizzle 128 bytes\n    the first tile at (0,64)\n");
     fo_answer_free(&answer);
     free(b.bits);
 }
@@ -96,8 +99,9 @@ static void fo_infer_of_a_wrong_stride_says_which_rows(void **state)
     wrong.stride = 2048;
     struct fo_answer answer = read_by(state, &b, right, wrong);
     expect_verdict(&answer, FO_DIFFERS);
-    expect_says(&answer, "B: differs: rows 8..15 hold rows 16..23: groups of 8 rows lie 16 rows apart instead of 8 (stride "
-                         "byte offset) (2 of 2 records, the first: block 0, warpgroup 0, iteration 0)");
+    expect_says(&answer,
+                "B: differs: rows 8..15 hold rows 16..23: groups of 8 rows lie 16 rows apart instead of 8 (stride "
+                "byte offset) (2 of 2 records, the first: block 0, warpgroup 0, iteration 0)");
     expect_says(&answer, "stride byte offset 2048");
     expect_says(&answer, "verdict: differs: descriptor of B (site 3, kernel.cu:103)");
     fo_answer_free(&answer);
@@ -123,8 +127,9 @@ static void fo_infer_of_a_wrong_swizzle_says_so(void **state)
     record(&c, 0, 1, 0, memory, &right, false);
     struct fo_answer answer = ask(state, &c, &b);
     expect_verdict(&answer, FO_DIFFERS);
-    expect_says(&answer, "rows are right, but in 56 of 64 of them the chunks of 16 bytes are exclusive-or'ed: another swizzle "
-                         "than the one that stored them");
+    expect_says(&answer,
+                "rows are right, but in 56 of 64 of them the chunks of 16 bytes are exclusive-or'ed: another swizzle "
+                "than the one that stored them");
     expect_says(&answer, "swizzle 128 bytes");
     fo_answer_free(&answer);
     capture_free(&c);
@@ -140,7 +145,8 @@ static void fo_infer_of_an_mn_major_tile_conforms(void **state)
     struct descriptor d = {.start = 2048, .leading = 4096, .stride = 1024, .swizzle = 128};
     for (uint32_t k = 0; k < K; k++)
         for (uint32_t chunk = 0; chunk < N / 8; chunk++)
-            memcpy(memory + descriptor_chunk(&d, true, k, chunk), b.bits + (16 + k) * B_COLUMNS + 128 + 8 * chunk, CHUNK);
+            memcpy(memory + descriptor_chunk(&d, true, k, chunk), b.bits + (16 + k) * B_COLUMNS + 128 + 8 * chunk,
+                   CHUNK);
     record(&c, 0, 1, 0, memory, &d, true);
     struct fo_answer answer = ask(state, &c, &b);
     expect_verdict(&answer, FO_CONFORMS);
@@ -169,8 +175,9 @@ static void fo_infer_of_a_descriptor_that_is_not_uniform_says_which_thread(void 
     capture_words(&c, 1, 1, 77)[0] ^= 2;
     struct fo_answer answer = ask(state, &c, &b);
     expect_verdict(&answer, FO_DIFFERS);
-    expect_says(&answer, "the descriptor is not uniform: block 0, warpgroup 0, iteration 1: thread 77 has 0x4000004000010042, "
-                         "the first 0x4000004000010040");
+    expect_says(&answer,
+                "the descriptor is not uniform: block 0, warpgroup 0, iteration 1: thread 77 has 0x4000004000010042, "
+                "the first 0x4000004000010040");
     fo_answer_free(&answer);
     capture_free(&c);
     free(memory);

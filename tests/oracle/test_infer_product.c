@@ -99,7 +99,8 @@ static void fo_infer_of_a_right_product_conforms(void **state)
 {
     struct product p = made(1);
     record(&p, STEPS);
-    expect_d(state, &p, FO_CONFORMS, "  D: conforms: 4096 of 4096 values in 4 of 4 records follow from A, B and scale-d\n");
+    expect_d(state, &p, FO_CONFORMS,
+             "  D: conforms: 4096 of 4096 values in 4 of 4 records follow from A, B and scale-d\n");
     capture_free(&p.c);
     record(&p, 1);
     expect_d(state, &p, FO_CONFORMS, "  D: conforms: 4096 of 4096 values in 1 of 1 records");
@@ -120,10 +121,12 @@ static void fo_infer_of_a_product_wrong_by_one_bit_says_where(void **state)
     capture_free(&p.c);
     record(&p, 1);
     capture_words(&p.c, D_STREAM, 0, 0)[0] ^= 1;
-    expect_d(state, &p, FO_DIFFERS, ": 1 wrong values in 1 of 1 records; block 0, warpgroup 0, iteration 0: D(0,0) is ");
+    expect_d(state, &p, FO_DIFFERS,
+             ": 1 wrong values in 1 of 1 records; block 0, warpgroup 0, iteration 0: D(0,0) is ");
     /* The beginning unknown, nobody can say. */
     p.c.stream[SCALE_STREAM].kind = FO_KIND_UNUSED;
-    expect_d(state, &p, FO_UNDECIDED, "D does not follow from zero, and what its registers held before was not recorded");
+    expect_d(state, &p, FO_UNDECIDED,
+             "D does not follow from zero, and what its registers held before was not recorded");
     product_free(&p);
 }
 
@@ -186,10 +189,10 @@ static struct fo_answer ask_output(void **state, struct product *p, index_of *in
     for (uint32_t m = 0; m < TILE_M; m++)
         for (uint32_t n = 0; n < N; n++) {
             struct point at = index(m, n);
-            _Float16 h = (_Float16)p->d[STEPS - 1][m][n];
+
             uint16_t bits = bf16_encode(p->d[STEPS - 1][m][n]).bits;
             if (half)
-                memcpy(&bits, &h, 2);
+                bits = f16_encode(p->d[STEPS - 1][m][n]).bits;
             o.bits[at.at[0] * OUT_COLUMNS + at.at[1]] = bits;
         }
     scratch_path(state, "output.npy", path);
@@ -206,10 +209,13 @@ static void fo_infer_of_an_output_says_where_the_tile_stands(void **state)
         enum fo_verdict verdict;
         const char *says;
     } cases[] = {
-        {straight, false, FO_CONFORMS, "epilogue: conforms: 4096 of 4096 values in 1 of 1 records stand in the output as bf16, the first tile at (64,8)"},
+        {straight, false, FO_CONFORMS,
+         "epilogue: conforms: 4096 of 4096 values in 1 of 1 records stand in the output as bf16, the first tile at "
+         "(64,8)"},
         {straight, true, FO_CONFORMS, "stand in the output as f16, the first tile at (64,8)"},
         {transposed, false, FO_DIFFERS, "output index wrong: 1 of 1 tiles stand transposed, the first at (64,8)"},
-        {columns_exchanged, false, FO_DIFFERS, "output index wrong: columns: 64 of 64 columns moved, column 0 stands at 6"},
+        {columns_exchanged, false, FO_DIFFERS,
+         "output index wrong: columns: 64 of 64 columns moved, column 0 stands at 6"},
         {rows_turned, false, FO_DIFFERS, "output index wrong: rows: 64 of 64 rows moved, row 0 stands at 3"},
         {half_shifted, false, FO_DIFFERS, "3072 of 4096 values of the tile stand at (64,8), the others do not"},
     };
@@ -219,7 +225,8 @@ static void fo_infer_of_an_output_says_where_the_tile_stands(void **state)
         struct fo_answer answer = ask_output(state, &p, cases[i].index, cases[i].half);
         expect_verdict(&answer, cases[i].verdict);
         expect_says(&answer, cases[i].says);
-        expect_says(&answer, cases[i].verdict == FO_DIFFERS ? "verdict: differs: output index of the epilogue" : "verdict: conforms");
+        expect_says(&answer, cases[i].verdict == FO_DIFFERS ? "verdict: differs: output index of the epilogue"
+                                                            : "verdict: conforms");
         fo_answer_free(&answer);
     }
     product_free(&p);
