@@ -162,9 +162,9 @@ static enum status judge_dump(struct infer_case *question, struct fo_answer *ans
         return error_set(e, STATUS_UNSUPPORTED, "%s of %s: a type without numbers here", o->operand, o->op);
     s = finding_start(operand == FRAGMENT_A ? "A" : "D", f, e);
     if (s == STATUS_OK)
-        s = site_operand_matrix(&question->a, type, &m, e);
-    if (s == STATUS_OK)
         s = dump_tile(o->capture, &contract, type, &tile, e);
+    if (s == STATUS_OK)
+        s = site_operand_matrix(&question->a, type, &m, e);
     if (s == STATUS_OK)
         s = site_registers_check(&tile, m, &question->at, f, e);
     if (s == STATUS_OK)

@@ -108,7 +108,7 @@ static enum status conclude_order(const struct site_tile *t, const struct site_m
 }
 
 /* Every slot of every record: those that conform say which rules cannot be, the others are placed where their digits
- * say. *placed: of the others. */
+ * say, SEARCHED_MOST of them. *placed: of the others. */
 static enum status gather(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
                           const struct site_order *o, struct site_samples *out, size_t *placed, struct error *e)
 {

@@ -95,7 +95,7 @@ static void fo_infer_of_what_cannot_be_is_refused_in_one_line(void **state)
     refused(O(.capture = s.capture, .matrix = s.a, .at = "1"), "at: '1' is no element; write M,K");
     refused(O(.capture = s.capture, .matrix = s.a, .at = "1,2,"), "is no element");
     refused(O(.capture = s.capture, .matrix = s.a, .at = "-1,2"), "is no element");
-    refused(O(.capture = s.capture, .matrix = s.a, .site = 5), "the capture has no site 5");
+    refused((struct fo_infer_options){.capture = s.capture, .matrix = s.a, .site = 5}, "the capture has no site 5");
     refused(O(.capture = s.capture, .matrix = s.a, .op = OP_BF16), "belong to an .npy of registers");
     refused(O(.capture = s.dump, .matrix = s.a, .op = OP_BF16), "wants --op, --operand and --matrix");
     refused(O(.capture = s.dump, .matrix = s.a, .op = "wgmma.x", .operand = "A"), "wgmma.x");
@@ -123,8 +123,8 @@ static void fo_infer_of_matrices_the_wrong_way_round_says_which(void **state)
             "the matrix of A has K = 32 and --b has 48: they do not belong together");
     npy_write(s.output, NPY_U2, 2, (const size_t[]){96, 64}, zeros, NULL);
     refused(O(.capture = s.capture, .matrix = s.a, .output = s.output), "--output must be transposed");
-    npy_write(s.output, NPY_U2, 2, (const size_t[]){64, 48}, zeros, NULL);
-    refused(O(.capture = s.capture, .b = s.b, .output = s.output), "--b has N = 96 and --output has 48");
+    npy_write(s.output, NPY_U2, 2, (const size_t[]){64, 50}, zeros, NULL);
+    refused(O(.capture = s.capture, .b = s.b, .output = s.output), "--b has N = 96 and --output has 50");
     scene_free(&s);
 }
 
