@@ -209,4 +209,49 @@ static inline void expect_verdict(const struct fo_answer *a, enum fo_verdict v)
         fail_msg("is %s, not %s:\n%s", fo_verdict_name(a->verdict), fo_verdict_name(v), a->text);
 }
 
+/* A question about one matrix and one capture, both written to the scratch folder. */
+struct asked {
+    char capture[SCRATCH_PATH], matrix[SCRATCH_PATH], scales[SCRATCH_PATH];
+    struct fo_infer_options o;
+};
+
+static inline void ask16(void **state, struct capture *c, const struct matrix16 *m, struct asked *a)
+{
+    scratch_path(state, "capture.bin", a->capture);
+    scratch_path(state, "matrix.npy", a->matrix);
+    capture_write(c, a->capture);
+    matrix16_write(m, a->matrix);
+    a->o = (struct fo_infer_options){.capture = a->capture, .matrix = a->matrix, .site = -1};
+}
+
+static inline void ask4(void **state, struct capture *c, const struct matrix4 *m, struct asked *a)
+{
+    ask16(state, c, &m->value, a);
+    scratch_path(state, "scales.npy", a->scales);
+    npy_write(a->matrix, NPY_U1, 2, (const size_t[]){m->rows, m->columns / 2}, m->packed, NULL);
+    npy_write(a->scales, NPY_U1, 2, (const size_t[]){m->rows, m->columns / 32}, m->scale, NULL);
+    a->o.source = "mxfp4";
+    a->o.scales = a->scales;
+}
+
+/* Several records of one site, the tiles side by side, packed in `order`. */
+static inline struct capture packed(const struct matrix16 *m, const uint8_t order[8], uint32_t iterations)
+{
+    struct capture c = capture_of(1, 1, iterations);
+    uint32_t s = capture_stream(&c, OP_BF16, "A", FO_KIND_A, 0, 4);
+    for (uint32_t n = 0; n < iterations; n++)
+        capture_pack(&c, s, n, m, 64, 16 * n, order);
+    return c;
+}
+
+/* Ask and free the capture; the matrix stays with the caller. */
+static inline struct fo_answer answer4(void **state, struct capture *c, const struct matrix4 *m, const char *at)
+{
+    struct asked a;
+    ask4(state, c, m, &a);
+    a.o.at = at;
+    capture_free(c);
+    return infer_answer_of(a.o);
+}
+
 #endif
