@@ -152,13 +152,25 @@ static enum status follow(struct chain *h, uint32_t block, uint32_t warpgroup, u
                           const uint32_t *c, struct tile_product *out, bool *known, bool *missing, struct error *e)
 {
     struct tile_product p;
+    uint32_t begin, end;
     *known = *missing = false;
+    site_times(h->c->image, h->adder[0].b, block, warpgroup, &begin, &end);
+    /* A long loop may lie outside the window almost wholly: only what was recorded is walked through. */
+    bool cut = first < (uint64_t)begin * h->adders;
+    first = cut ? (uint64_t)begin * h->adders : first;
+    if (last >= (uint64_t)end * h->adders) {
+        *missing = true;
+        return STATUS_OK;
+    }
     /* What is before the last scale-d of 0 does not matter. */
     for (uint64_t step = first; step <= last; step++)
         if (scale_of(&h->adder[step % h->adders], block, warpgroup, (uint32_t)(step / h->adders)) == 0) {
             first = step;
             *known = true;
         }
+    *missing = cut && !*known;
+    if (*missing)
+        return STATUS_OK;
     enum status s = tile_product_make(&h->c->op, *known ? NULL : c, &p, e);
     if (s != STATUS_OK)
         return s;

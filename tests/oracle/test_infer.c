@@ -117,6 +117,41 @@ static void fo_infer_of_registers_exchanged_in_one_warp_says_which(void **state)
     matrix4_free(&m);
 }
 
+/* A value that could come from two places names neither. */
+static void fo_infer_of_a_value_with_two_sources_names_none(void **state)
+{
+    struct matrix16 m = matrix16_random(ROWS, COLUMNS, 17);
+    struct point two = lane_value(4, 2), four = lane_value(4, 4);
+    struct asked a;
+    m.bits[(64 + two.at[0]) * COLUMNS + two.at[1]] = m.bits[(64 + four.at[0]) * COLUMNS + four.at[1]];
+    struct capture c = packed(&m, order_wanted, 1);
+    uint32_t *w = capture_words(&c, 0, 0, 4);
+    w[0] = (w[0] & 0xffff0000) | (w[1] & 0xffff); /* v00 became v04, or v02 */
+    ask16(state, &c, &m, &a);
+    struct fo_answer answer = infer_answer_of(a.o);
+    expect_verdict(&answer, FO_DIFFERS);
+    expect_says(&answer, "1 of 1024 are wrong");
+    expect_silent(&answer, "order wrong");
+    fo_answer_free(&answer);
+    capture_free(&c);
+    free(m.bits);
+}
+
+static void fo_infer_of_nothing_recorded_decides_nothing(void **state)
+{
+    struct matrix16 m = matrix16_random(ROWS, COLUMNS, 18);
+    struct capture c = capture_of(1, 1, 1);
+    struct asked a;
+    capture_stream(&c, OP_BF16, "", FO_KIND_SCALE_D, 0, 1);
+    ask16(state, &c, &m, &a);
+    struct fo_answer answer = infer_answer_of(a.o);
+    expect_verdict(&answer, FO_UNDECIDED);
+    expect_says(&answer, "A: not-applicable: A was not recorded");
+    fo_answer_free(&answer);
+    capture_free(&c);
+    free(m.bits);
+}
+
 /* Move what threads hold: thread t gets what `from` says. */
 static void move_threads(struct capture *c, uint32_t record, uint32_t (*from)(uint32_t))
 {
@@ -384,6 +419,8 @@ int main(void)
         TEST(fo_infer_of_planted_orders_prints_them),
         TEST(fo_infer_of_exchanged_registers_names_exactly_their_slots),
         TEST(fo_infer_of_registers_exchanged_in_one_warp_says_which),
+        TEST(fo_infer_of_a_value_with_two_sources_names_none),
+        TEST(fo_infer_of_nothing_recorded_decides_nothing),
         TEST(fo_infer_of_moved_threads_says_how),
         TEST(fo_infer_of_one_wrong_record_says_which),
         TEST(fo_infer_of_a_constant_matrix_is_undecided_and_says_what_to_change),

@@ -19,22 +19,28 @@ struct product {
     struct capture c;
 };
 
-static struct product made(uint64_t seed)
+/* One step onto the one before, or onto nothing. */
+static void step(struct product *p, int s, bool onto)
 {
     static struct accumulate_operand left[16], right[16];
+    for (size_t m = 0; m < TILE_M; m++)
+        for (size_t n = 0; n < N; n++) {
+            struct bf16 x[16], y[16];
+            for (size_t k = 0; k < KS; k++) {
+                x[k].bits = matrix16_at(&p->a, m, (size_t)s * KS + k);
+                y[k].bits = matrix16_at(&p->b, (size_t)s * KS + k, n);
+            }
+            accumulate_prepare(x, 16, left);
+            accumulate_prepare(y, 16, right);
+            p->d[s][m][n] = accumulate_step(&accumulate_hopper_bf16, left, right, onto ? p->d[s - 1][m][n] : 0);
+        }
+}
+
+static struct product made(uint64_t seed)
+{
     struct product p = {.a = matrix16_random(TILE_M, K, seed), .b = matrix16_random(K, N, seed + 1)};
     for (int s = 0; s < STEPS; s++)
-        for (size_t m = 0; m < TILE_M; m++)
-            for (size_t n = 0; n < N; n++) {
-                struct bf16 x[16], y[16];
-                for (size_t k = 0; k < KS; k++) {
-                    x[k].bits = matrix16_at(&p.a, m, (size_t)s * KS + k);
-                    y[k].bits = matrix16_at(&p.b, (size_t)s * KS + k, n);
-                }
-                accumulate_prepare(x, 16, left);
-                accumulate_prepare(y, 16, right);
-                p.d[s][m][n] = accumulate_step(&accumulate_hopper_bf16, left, right, s ? p.d[s - 1][m][n] : 0);
-            }
+        step(&p, s, s > 0);
     return p;
 }
 
@@ -158,6 +164,42 @@ static void fo_infer_of_a_product_with_something_missing_is_undecided(void **sta
     product_free(&p);
 }
 
+static void fo_infer_of_a_product_starts_where_scale_d_is_zero(void **state)
+{
+    struct product p = made(15);
+    record(&p, 1);
+    for (uint32_t t = 0; t < 128; t++) { /* the third wgmma begins anew */
+        *capture_words(&p.c, SCALE_STREAM, 0, t) = 1;
+        *capture_words(&p.c, SCALE_STREAM, 2, t) = 0;
+    }
+    for (int s = 2; s < STEPS; s++)
+        step(&p, s, s > 2);
+    put_d(&p, 0, STEPS - 1);
+    expect_d(state, &p, FO_CONFORMS, "  D: conforms: 4096 of 4096 values in 1 of 1 records");
+    /* A loop of four thousand million, of which the last four were kept. */
+    p.c.head.keep_last = 1;
+    p.c.came[A_STREAM] = p.c.came[B_STREAM] = p.c.came[SCALE_STREAM] = 0xfffffffc;
+    expect_d(state, &p, FO_CONFORMS, "  D: conforms: 4096 of 4096 values in 1 of 1 records");
+    for (uint32_t t = 0; t < 128; t++)
+        *capture_words(&p.c, SCALE_STREAM, 2, t) = 1;
+    expect_d(state, &p, FO_UNDECIDED, "a wgmma of the chain is outside the window of the capture");
+    product_free(&p);
+}
+
+static void fo_infer_of_a_chain_takes_d_of_the_trip_before(void **state)
+{
+    struct product p = made(17);
+    record(&p, STEPS);
+    /* scale-d is never 0 and the registers held something before: only the trips after the first can be told. */
+    for (uint32_t s = 0; s < STEPS; s++)
+        for (uint32_t t = 0; t < 128; t++)
+            *capture_words(&p.c, SCALE_STREAM, s, t) = 1;
+    expect_d(state, &p, FO_CONFORMS, "values in 4 of 4 records");
+    capture_words(&p.c, D_STREAM, 3, 0)[0] ^= 1;
+    expect_d(state, &p, FO_DIFFERS, "iteration 3: D(0,0) is ");
+    product_free(&p);
+}
+
 /* The output of the epilogue as bf16, D at (64, 8) of [192, 80]. */
 enum { OUT_ROWS = 192, OUT_COLUMNS = 80, OUT_I = 64, OUT_J = 8 };
 typedef struct point index_of(uint32_t m, uint32_t n);
@@ -252,6 +294,15 @@ static void fo_infer_of_an_output_of_something_else_is_undecided(void **state)
     expect_verdict(&answer, FO_CONFORMS);
     expect_says(&answer, "stand in the output as f32, the first tile at (0,0)");
     fo_answer_free(&answer);
+    float *twice = malloc(2 * sizeof p.d[0]);
+    memcpy(twice, p.d[STEPS - 1], sizeof p.d[0]);
+    memcpy(twice + TILE_M * N, p.d[STEPS - 1], sizeof p.d[0]);
+    npy_write(path, NPY_F4, 2, (const size_t[]){2 * TILE_M, N}, twice, NULL);
+    free(twice);
+    answer = ask(state, &p, path);
+    expect_verdict(&answer, FO_UNDECIDED);
+    expect_says(&answer, "the tile stands at several places of the output");
+    fo_answer_free(&answer);
     p.c.came[D_STREAM] = STEPS + 1;
     answer = ask(state, &p, path);
     expect_verdict(&answer, FO_UNDECIDED);
@@ -270,6 +321,8 @@ int main(void)
         TEST(fo_infer_of_a_product_wrong_by_one_bit_says_where),
         TEST(fo_infer_of_a_product_takes_the_registers_by_the_contract),
         TEST(fo_infer_of_a_product_with_something_missing_is_undecided),
+        TEST(fo_infer_of_a_product_starts_where_scale_d_is_zero),
+        TEST(fo_infer_of_a_chain_takes_d_of_the_trip_before),
         TEST(fo_infer_of_an_output_says_where_the_tile_stands),
         TEST(fo_infer_of_an_output_of_something_else_is_undecided),
     };
