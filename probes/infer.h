@@ -35,7 +35,6 @@ enum {
     INFER_SLOTS = 1 << 16,  /* in a domain, and elements in a tile, at most */
     INFER_PLACES = 1 << 10, /* slots of one thread, at most */
     INFER_WHOLE = 1 << 14,  /* elements of a matrix that is searched as one tile, at most */
-    INFER_EXTENT = 1 << 16, /* of a dimension of a domain, at most */
     INFER_ORIGINS = 8       /* that hold the values of one capture and are tried, at most */
 };
 

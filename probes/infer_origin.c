@@ -64,15 +64,15 @@ static void search_rows(struct search *s, size_t i0)
 
 static void search_matrix(struct search *s)
 {
-    size_t first = 0, end = 0; /* rows in the sums */
-    for (size_t i0 = 0; i0 + s->rows <= s->matrix->rows && s->found < s->most; i0 += s->step_i) {
+    size_t first = 0, end = 0, down = s->matrix->rows - s->rows; /* first, end: rows in the sums */
+    for (size_t i0 = 0; s->found < s->most; i0 += s->step_i) {
         for (; first < i0 && first < end; first++)
             add_row(s, first, false);
         first = i0;
         for (end = end > i0 ? end : i0; end < i0 + s->rows; end++)
             add_row(s, end, true);
         search_rows(s, i0);
-        if (s->step_i > s->matrix->rows)
+        if (s->step_i > down - i0)
             break;
     }
 }

@@ -106,6 +106,10 @@ static enum status list_steps(struct search *s, size_t depth, size_t thread, siz
     const struct infer_space *space = s->space;
     int32_t want = s->c->slot[thread * s->places + place];
     size_t pairs = (list[thread + 1] - list[thread]) * infer_space_count(space, want), kinds = 2 * space->places;
+    s->fits->steps -= (int64_t)pairs;
+    s->fits->exhausted = s->fits->exhausted || s->fits->steps < 0;
+    if (s->fits->exhausted)
+        return STATUS_OK;
     enum status status = reserve(s, &s->steps, pairs < kinds ? pairs : kinds);
     if (status != STATUS_OK || s->fits->exhausted)
         return status;
@@ -119,7 +123,6 @@ static enum status list_steps(struct search *s, size_t depth, size_t thread, siz
             *stamp = s->stamps;
             s->steps.item[s->steps.used++] = step;
         }
-    s->fits->steps -= (int64_t)pairs;
     return STATUS_OK;
 }
 
@@ -176,11 +179,11 @@ static enum status descend(struct search *s, size_t depth)
         found(s);
         return STATUS_OK;
     }
-    size_t thread = 0, place = 0, first = s->steps.used, end = lists(s, depth)[s->threads];
+    size_t thread = 0, place = 0, first = s->steps.used;
     choose_pivot(s, depth, &thread, &place);
     enum status status = list_steps(s, depth, thread, place);
     if (status == STATUS_OK && !s->fits->exhausted)
-        status = reserve(s, &s->starts, end - lists(s, depth)[0]);
+        status = reserve(s, &s->starts, lists(s, depth)[s->threads] - lists(s, depth)[0]);
     size_t last = s->steps.used;
     s->chosen[place] = true;
     for (size_t n = first; n < last && status == STATUS_OK && !s->fits->exhausted; n++) {
@@ -190,7 +193,6 @@ static enum status descend(struct search *s, size_t depth)
             status = descend(s, depth + 1);
         }
         s->fits->exhausted = s->fits->exhausted || s->fits->steps < 0;
-        s->starts.used = end;
     }
     s->chosen[place] = false;
     s->steps.used = first;

@@ -279,5 +279,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(infer_tiny_boxes_counts_what_enumeration_counts),
     };
+    print_message("FO_TEST_SEED=%llu\n", (unsigned long long)splitmix_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

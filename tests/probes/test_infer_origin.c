@@ -161,6 +161,14 @@ static void infer_map_several_origins_takes_the_one_that_a_map_fits(void **state
     struct infer_answer a = asked(&s.q);
     assert_true(a.origin_found && a.i0 == 0 && a.j0 == 2 * COLUMNS && a.contract_fits && a.unique);
     layout_free(&a.map);
+    /* The same as one view of two. */
+    struct scene other;
+    scene_make(&other, INT4, NULL, 4, 4);
+    struct infer_view both[2] = {other.view, s.view};
+    struct infer_question q = {slots, elements, 2, both, &s.contract};
+    a = asked(&q);
+    assert_true(a.origin_found && a.i0 == 4 && a.contract_fits && a.unique);
+    layout_free(&a.map);
     /* Where no map fits anywhere the first is taken, and a table fits there. */
     s.view.matrix.columns = WIDE;
     for (size_t i = 0; i < ROWS; i++)
@@ -215,6 +223,36 @@ static void infer_map_one_wrong_lane_is_placed_by_the_vote(void **state)
         assert_int_equal(wrong[n], n / PLACES == 37);
 }
 
+static void infer_map_vote_reaches_the_last_origin(void **state)
+{
+    (void)state;
+    for (int last_column = 0; last_column < 2; last_column++) {
+        struct scene s;
+        scene_make(&s, SPREAD, NULL, HIGH - ROWS, last_column ? WIDE - COLUMNS : 0);
+        s.view.step_i = HIGH - ROWS;
+        s.view.step_j = WIDE - COLUMNS;
+        s.held[1000] = 0x77777;
+        struct infer_answer a = asked(&s.q);
+        assert_true(!a.origin_found && a.voted && a.wrong == 1);
+        assert_true(a.i0 == HIGH - ROWS && a.j0 == (last_column ? WIDE - COLUMNS : 0));
+    }
+}
+
+/* A capture of values from all over a matrix, in no order: only a table of the whole matrix fits. */
+static void infer_map_values_from_everywhere_are_a_table_of_the_whole(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_make(&s, SPREAD, NULL, 0, 0);
+    for (size_t n = 0; n < TILE_SLOTS; n++)
+        s.held[n] = s.value[splitmix_below(&s.r, HIGH * WIDE)];
+    struct infer_answer a = asked(&s.q);
+    assert_true(!a.origin_found && !a.voted && a.wrong == 0 && a.whole && a.found && a.family == INFER_TABLE);
+    assert_int_equal(a.explained, TILE_SLOTS);
+    assert_int_equal(infer_wrong_slots(&s.view, &a.map, 0, 0, NULL), 0);
+    layout_free(&a.map);
+}
+
 /* Steps that the caller gives are also those of the vote; otherwise it looks at whole tiles only. */
 static void infer_map_vote_at_an_unaligned_origin_needs_its_steps(void **state)
 {
@@ -245,8 +283,18 @@ static void infer_map_vote_is_taken_only_when_it_is_clear(void **state)
     assert_true(a.voted && a.j0 == COLUMNS && a.agree == 342 && a.wrong == TILE_SLOTS - 342);
     for (size_t i = 0; i < ROWS; i++)
         memcpy(&s.value[i * WIDE], &s.value[i * WIDE + COLUMNS], COLUMNS * sizeof *s.value);
+    s.value[0] ^= 0x100; /* the rival comes first and is one slot short */
     a = asked(&s.q);
     assert_true(!a.origin_found && !a.voted && !a.found && a.wrong == 0 && a.agree == 0);
+    /* More than half is enough, however many the rival has. */
+    scene_make(&s, SPREAD, NULL, 0, COLUMNS);
+    for (size_t i = 0; i < ROWS; i++)
+        memcpy(&s.value[i * WIDE], &s.value[i * WIDE + COLUMNS], COLUMNS * sizeof *s.value);
+    for (size_t j = 0; j < COLUMNS; j += 2)
+        s.value[j] = 0x54321;
+    s.held[0] = 0x12345;
+    a = asked(&s.q);
+    assert_true(a.voted && a.j0 == COLUMNS && a.wrong == 1);
     /* An eighth is the least. */
     scene_make(&s, SPREAD, NULL, 0, COLUMNS);
     for (size_t n = 0; n < TILE_SLOTS; n++)
@@ -317,6 +365,19 @@ static void infer_map_views_have_origins_of_their_own(void **state)
     assert_int_equal(both.wrong, infer_wrong_slots(&view[0], &a.contract, 8, 3, NULL) +
                                      infer_wrong_slots(&view[1], &a.contract, 31, 30, NULL));
     layout_free(&both.map);
+    /* One of them by a vote: the origins are not all found. */
+    for (int voted = 0; voted < 2; voted++) {
+        struct scene aligned;
+        scene_make(&aligned, SPREAD, NULL, 0, COLUMNS);
+        aligned.held[3] = 0x44444;
+        view[voted] = aligned.view;
+        view[!voted] = a.view;
+        both = asked(&q);
+        assert_true(!both.origin_found && both.voted && !both.found && both.wrong > 1);
+        assert_int_equal(both.i0, voted ? 8 : 0);
+    }
+    view[0] = a.view;
+    view[1] = b.view;
     /* One of them nowhere: neither is judged. */
     memset(b.held, 0x33, sizeof b.held);
     both = asked(&q);
@@ -342,6 +403,12 @@ static void infer_map_large_matrix_is_searched_in_one_pass(void **state)
     print_message("last tile of %d x %d: %.0f ms\n", LONG, LONG, 1e3 * (double)(clock() - start) / CLOCKS_PER_SEC);
     assert_true(a.origin_found && a.i0 == LONG - ROWS && a.j0 == LONG - COLUMNS && a.unique && a.contract_fits);
     layout_free(&a.map);
+    /* Too large to be one tile: values from all over it stay unexplained. */
+    for (size_t n = 0; n < TILE_SLOTS; n++)
+        held[n] = (uint32_t)splitmix_below(&r, 16);
+    q.contract = NULL;
+    a = asked(&q);
+    assert_true(!a.origin_found && !a.whole && !a.found && a.explained == 0);
     free(value);
 }
 
@@ -356,6 +423,8 @@ int main(void)
         cmocka_unit_test(infer_map_several_origins_takes_the_one_that_a_map_fits),
         cmocka_unit_test(infer_map_exchanged_registers_are_placed_and_named),
         cmocka_unit_test(infer_map_one_wrong_lane_is_placed_by_the_vote),
+        cmocka_unit_test(infer_map_vote_reaches_the_last_origin),
+        cmocka_unit_test(infer_map_values_from_everywhere_are_a_table_of_the_whole),
         cmocka_unit_test(infer_map_vote_at_an_unaligned_origin_needs_its_steps),
         cmocka_unit_test(infer_map_vote_is_taken_only_when_it_is_clear),
         cmocka_unit_test(infer_map_origin_said_wrongly_is_reported_as_moved),
@@ -363,5 +432,6 @@ int main(void)
         cmocka_unit_test(infer_map_views_have_origins_of_their_own),
         cmocka_unit_test(infer_map_large_matrix_is_searched_in_one_pass),
     };
+    print_message("FO_TEST_SEED=%llu\n", (unsigned long long)splitmix_seed());
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
