@@ -571,7 +571,8 @@ static inline cudaError_t fo_capture_begin(const struct fo_capture_filter *filte
 }
 
 /* Wait for the device and write what was recorded so far to a file, which the fragoracle program reads. errors:
- * cudaErrorInvalidValue before fo_capture_begin, cudaErrorOperatingSystem when the file cannot be written. */
+ * cudaErrorInvalidValue before fo_capture_begin, cudaErrorOperatingSystem when the file cannot be written (what is
+ * there then is refused by who reads it). */
 static inline cudaError_t fo_capture_save(const char *path)
 {
     if (!fo_capture_device)
@@ -587,8 +588,6 @@ static inline cudaError_t fo_capture_save(const char *path)
         bool whole = file && fwrite(image, 1, fo_capture_bytes, file) == fo_capture_bytes;
         if (file && fclose(file) != 0)
             whole = false;
-        if (file && !whole)
-            remove(path);
         error = whole ? cudaSuccess : cudaErrorOperatingSystem;
     }
     free(image);

@@ -9,6 +9,7 @@
 #include "oracle/io/file.h"
 #include "oracle/io/npy.h"
 #include "oracle/io/safetensors.h"
+#include "oracle/io/tap_image.h"
 #include "reference/fragment.h"
 #include "tests/fuzz/folder.h"
 
@@ -113,6 +114,39 @@ static enum status make_contracts(const char *folder, struct error *e)
     return s;
 }
 
+/* A window of one warpgroup and two times that keeps the first or the last; streams of two kinds that share a counter.
+ */
+static enum status make_images(const char *folder, struct error *e)
+{
+    enum { STREAMS = 3, COUNTERS = 128 * 4, TIMES = 2, WORDS = 2 };
+    static _Alignas(8) uint8_t image[sizeof(struct fo_capture_head) + STREAMS * sizeof(struct fo_capture_stream) +
+                                     COUNTERS + 2 * TIMES * COUNTERS * WORDS];
+    struct fo_capture_head h = {
+        FO_CAPTURE_MAGIC, FO_CAPTURE_VERSION, STREAMS, 0, 1, 0, 1, 1, TIMES, 0, sizeof image, 0, 0, {0, 0}};
+    uint64_t counters = sizeof h + STREAMS * sizeof(struct fo_capture_stream), words = counters + COUNTERS;
+    enum status s = STATUS_OK;
+    memset(image + counters, 2, COUNTERS);
+    for (uint32_t keep_last = 0; s == STATUS_OK && keep_last < 2; keep_last++) {
+        h.keep_last = keep_last;
+        memcpy(image, &h, sizeof h);
+        for (uint32_t i = 0; i < STREAMS - 1; i++) {
+            struct fo_capture_stream stream = {.op = "wgmma.m64n8k16.f32.bf16.bf16.rs",
+                                               .operand = "A",
+                                               .source = "kernel.cu:1",
+                                               .kind = i ? FO_KIND_SCALE_D : FO_KIND_A,
+                                               .site = 1 - i,
+                                               .words = WORDS - i,
+                                               .counters = counters,
+                                               .data = words + i * TIMES * COUNTERS * WORDS};
+            memcpy(image + sizeof h + i * sizeof stream, &stream, sizeof stream);
+        }
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s.image", folder, keep_last ? "last" : "first");
+        s = file_write(path, image, sizeof image, e);
+    }
+    return s;
+}
+
 /* The JSON file of a sound folder, alone and with its second file after a NUL. */
 static enum status make_folder(const char *corpus, const struct folder *f, const char *format, struct error *e)
 {
@@ -156,7 +190,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e) ||
-        make_contracts(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
+        make_contracts(argv[1], &e) || make_images(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
         make_folder(argv[1], &folder_emit, "emit", &e) || make_folder(argv[1], &folder_capture, "capture", &e)) {
         fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
         return 2;

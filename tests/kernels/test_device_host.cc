@@ -22,7 +22,7 @@ extern "C" int test_device_host_launch(int what, unsigned blocks, unsigned threa
 extern "C" void test_device_host_break(int calls);
 extern "C" long test_device_host_live(void);
 
-static uint16_t matrix16[64 * 32];
+static uint16_t matrix16[128 * 32];
 static uint32_t matrix32[64 * 8];
 static uint8_t matrix8[64 * 32];
 
@@ -41,13 +41,14 @@ static void record(unsigned time)
 }
 
 /* A as the contract wants it, but for one register of thread 77. */
-template <class T> static void assert_a(uint32_t site, const T *matrix, uint32_t ld, uint32_t flip, uint64_t rows)
+template <class T>
+static void assert_a(uint32_t site, const T *matrix, uint32_t ld, uint32_t flip, uint64_t rows, uint32_t m0 = 0)
 {
-    const uint32_t bits = 8 * sizeof(T), m0 = 0;
+    const uint32_t bits = 8 * sizeof(T);
     uint32_t r[4] = {}, t = fo_thread() % 128;
     for (uint32_t i = 0; i < 4; i++)
         for (uint32_t part = 0; part < 32 / bits; part++) {
-            uint32_t row = fo_a_row(t, i);
+            uint32_t row = m0 + fo_a_row(t, i);
             uint64_t element = row < rows ? matrix[row * ld + fo_a_column(t, i, part, bits)] : 0;
             r[i] |= (uint32_t)(element << part * bits);
         }
@@ -63,7 +64,7 @@ static void assertions(void)
     assert_a(2, matrix32, 8, 0x1fff, 64); /* the bits that tf32 ignores */
     assert_a(3, matrix32, 8, 0x2000, 64);
     assert_a(4, matrix8, 32, 0xff000000, 64);
-    assert_a(5, matrix16, 32, 0, 40);
+    assert_a(5, matrix16, 32, 0, 104, 64);
     assert_a(6, matrix16, 32, 0x10000, 30); /* row 35 is beyond the end: zero is expected there */
     uint32_t t = fo_thread() % 128, s32[4], f16[2];
     for (uint32_t i = 0; i < 4; i++)
@@ -81,10 +82,10 @@ static void assertions(void)
 
 int test_device_host_launch(int what, unsigned blocks, unsigned threads_y)
 {
-    for (uint32_t i = 0; i < 64 * 32; i++) {
+    for (uint32_t i = 0; i < 128 * 32; i++)
         matrix16[i] = (uint16_t)(i * 7 + 1);
+    for (uint32_t i = 0; i < 64 * 32; i++)
         matrix8[i] = (uint8_t)(i * 5 + 1);
-    }
     for (uint32_t i = 0; i < 64 * 8; i++)
         matrix32[i] = i * 0x10000001 + 5;
     gridDim.x = 1, gridDim.y = blocks;

@@ -83,6 +83,22 @@ static int launch_three(void)
     return failed;
 }
 
+/* Nobody came by a recorder: the module holds other kernels too. */
+static int launch_three_silent(void)
+{
+    int failed = start();
+    for (int i = 0; i < 3; i++)
+        mock_launch(PLAIN_CALL, MOCK_TAPPED, "the_filler", 0);
+    return failed;
+}
+
+static int launch_silent_ones(void)
+{
+    int failed = launch_three_silent();
+    mock_launch(PLAIN_CALL, MOCK_TAPPED, "the_kernel", 7);
+    return failed;
+}
+
 /* Nothing tapped: not one call that could be felt. */
 static int launch_plain(void)
 {
@@ -190,7 +206,7 @@ static char *say_of(void **state, int (*process)(void), const struct world *w)
             setenv("FRAGORACLE_TAP_KERNEL", w->kernel, 1);
         int result = process();
         fflush(stderr);
-        _exit(result);
+        exit(result);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -277,6 +293,13 @@ static void callback_window_and_name_choose_launches(void **state)
     assert_false(exists(state, "out/launch0"));
 }
 
+static void callback_launches_that_record_nothing_are_not_counted(void **state)
+{
+    expect_lines(say_of(state, launch_silent_ones, &(struct world){0}), 1, "launch 0 of the_kernel");
+    assert_true(exists(state, "out/launch0/tap.json") && !exists(state, "out/launch1"));
+    expect_lines(say_of(state, launch_three_silent, &(struct world){0}), 1, "widen the filter");
+}
+
 static void callback_second_process_writes_beside_the_first(void **state)
 {
     expect_lines(say_of(state, launch_three, &(struct world){0}), 1, "/launch0\n");
@@ -304,9 +327,11 @@ static void callback_own_calls_are_no_launches(void **state)
 static void callback_failures_are_one_line_each(void **state)
 {
     expect_lines(say_of(state, launch_that_fails, &(struct world){.launches = "0:9"}), 4, "ILLEGAL_ADDRESS");
-    assert_true(exists(state, "out/launch3/tap.json") && !exists(state, "out/launch0"));
+    assert_true(exists(state, "out/launch0/tap.json") && !exists(state, "out/launch1"));
     expect_lines(say_of(state, launch_that_crashed, &(struct world){0}), 1, "crashed");
-    expect_lines(say_of(state, launch_bad_images, &(struct world){.launches = "0:9"}), 3, "not a capture");
+    char *said = say_of(state, launch_bad_images, &(struct world){.launches = "0:9"});
+    assert_true(strstr(said, "has 8 bytes") && strstr(said, "in variables of"));
+    expect_lines(said, 3, "not a capture");
 }
 
 static void initialize_trouble_is_one_line(void **state)
@@ -332,6 +357,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(callback_process_without_tapped_modules_is_left_alone, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(callback_launch_into_a_graph_is_not_read, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(callback_launches_that_record_nothing_are_not_counted, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(callback_own_calls_are_no_launches, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(callback_failures_are_one_line_each, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(initialize_trouble_is_one_line, scratch_setup, scratch_teardown),

@@ -6,7 +6,7 @@
  * of other kernels cost a look-up. Whatever goes wrong is one line on stderr; the process goes on as if nothing was.
  *
  *     FRAGORACLE_TAP_OUT       folder for the captures, launchN each; default fragoracle_tap
- *     FRAGORACLE_TAP_LAUNCHES  first:count of the launches of rewritten kernels, counted from 0; default 0:1
+ *     FRAGORACLE_TAP_LAUNCHES  first:count of the launches that recorded something, counted from 0; default 0:1
  *     FRAGORACLE_TAP_KERNEL    only kernels whose (mangled) name contains this
  *     FRAGORACLE_CUPTI         the CUPTI library to load; default the usual names
  *
@@ -44,14 +44,13 @@ static struct {
 } option;
 static struct driver driver;
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* held from before a tapped launch until it is read */
-static uint64_t launches;                                /* of rewritten kernels; under `turn` */
+static uint64_t launches, silent;                        /* that recorded something, and not; under `turn` */
 static atomic_bool done;                                 /* the last launch that was asked for is over */
 static _Thread_local bool inside;                        /* calls by this library are no launches of the process */
 static _Thread_local struct {
     bool active;
     struct launch launch;
     struct driver_target target;
-    uint64_t number;
 } pending;
 
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -123,23 +122,16 @@ static void before_launch(CUpti_CallbackId id, const CUpti_CallbackData *call)
         return;
     }
     pthread_mutex_lock(&turn);
-    uint64_t number = launches++;
-    bool wanted = number >= option.first && number - option.first < option.count;
-    if (number >= option.first && number - option.first + 1 >= option.count)
-        atomic_store(&done, true);
-    if (wanted) {
-        char text[32];
-        CUresult r = driver_clear(&driver, &target);
-        if (r == CUDA_SUCCESS) {
-            pending.active = true;
-            pending.launch = launch;
-            pending.target = target;
-            pending.number = number;
-            return;
-        }
-        say("launch %" PRIu64 " of %.200s: setting its capture to zero: %s", number, name,
-            driver_error(&driver, r, text));
+    char text[32];
+    CUresult r = atomic_load(&done) ? CUDA_SUCCESS : driver_clear(&driver, &target);
+    if (!atomic_load(&done) && r == CUDA_SUCCESS) {
+        pending.active = true;
+        pending.launch = launch;
+        pending.target = target;
+        return;
     }
+    if (r != CUDA_SUCCESS)
+        say("%.200s: setting its capture to zero: %s", name, driver_error(&driver, r, text));
     pthread_mutex_unlock(&turn);
 }
 
@@ -161,23 +153,50 @@ static enum status make_folder(uint64_t number, char path[PATH_MAX], struct erro
     return error_at_path(e, path), STATUS_IO;
 }
 
-static enum status read_launch(const char *name, char path[PATH_MAX], uint32_t *streams, struct error *e)
+static bool recorded(const struct tap_image *image)
+{
+    size_t counters = (size_t)image->filter.blocks * image->filter.warpgroups * FO_CAPTURE_THREADS;
+    for (uint32_t i = 0; i < image->stream_count; i++)
+        for (size_t c = 0; c < counters; c++)
+            if (image->stream[i].counter[c])
+                return true;
+    return false;
+}
+
+static enum status write_launch(const char *name, uint64_t number, struct tap_image *image, struct error *e)
+{
+    char path[PATH_MAX];
+    snprintf(image->launch.kernel, sizeof image->launch.kernel, "%s", name);
+    image->launch.launch = number;
+    memcpy(image->launch.grid, pending.launch.grid, sizeof image->launch.grid);
+    memcpy(image->launch.block, pending.launch.block, sizeof image->launch.block);
+    driver_describe(&driver, &image->launch);
+    enum status s = make_folder(number, path, e);
+    if (s == STATUS_OK)
+        s = tap_image_write(path, image, e);
+    if (s == STATUS_OK)
+        say("launch %" PRIu64 " of %.200s: %u streams in %s", number, name, image->stream_count, path);
+    return s;
+}
+
+/* A module that was rewritten also holds kernels without wgmma, and launches whose blocks the filter leaves out: those
+ * record nothing and are not counted. */
+static enum status read_launch(const char *name, struct error *e)
 {
     char what[400];
     struct tap_image image = {0};
-    snprintf(what, sizeof what, "launch %" PRIu64 " of %.200s", pending.number, name);
+    snprintf(what, sizeof what, "a launch of %.200s", name);
     enum status s = driver_read(&driver, &pending.target, what, &image, e);
     if (s != STATUS_OK)
         return s;
-    snprintf(image.launch.kernel, sizeof image.launch.kernel, "%s", name);
-    image.launch.launch = pending.number;
-    memcpy(image.launch.grid, pending.launch.grid, sizeof image.launch.grid);
-    memcpy(image.launch.block, pending.launch.block, sizeof image.launch.block);
-    driver_describe(&driver, &image.launch);
-    s = make_folder(pending.number, path, e);
-    if (s == STATUS_OK)
-        s = tap_image_write(path, &image, e);
-    *streams = image.stream_count;
+    if (recorded(&image)) {
+        uint64_t number = launches++;
+        if (number >= option.first && number - option.first + 1 >= option.count)
+            atomic_store(&done, true);
+        if (number >= option.first && number - option.first < option.count)
+            s = write_launch(name, number, &image, e);
+    } else
+        silent++;
     tap_image_free(&image);
     return s;
 }
@@ -185,20 +204,25 @@ static enum status read_launch(const char *name, char path[PATH_MAX], uint32_t *
 /* Unlocks `turn`. */
 static void after_launch(const CUpti_CallbackData *call)
 {
-    char path[PATH_MAX], text[32];
+    char text[32];
     const char *name = call->symbolName ? call->symbolName : "";
     const CUresult *launched = call->functionReturnValue;
-    uint32_t streams = 0;
     struct error e;
     if (launched && *launched != CUDA_SUCCESS)
-        say("launch %" PRIu64 " of %.200s: not read, the launch failed: %s", pending.number, name,
-            driver_error(&driver, *launched, text));
-    else if (read_launch(name, path, &streams, &e) != STATUS_OK)
+        say("a launch of %.200s: not read, the launch failed: %s", name, driver_error(&driver, *launched, text));
+    else if (read_launch(name, &e) != STATUS_OK)
         say_error(&e);
-    else
-        say("launch %" PRIu64 " of %.200s: %u streams in %s", pending.number, name, streams, path);
     pending.active = false;
     pthread_mutex_unlock(&turn);
+}
+
+/* A capture that is not there is said to be missing. */
+__attribute__((destructor)) static void at_end(void)
+{
+    if (silent && launches <= option.first)
+        say("%" PRIu64 " launches of rewritten modules recorded something, %" PRIu64
+            " nothing; captures were asked for from number %" PRIu64 " on: widen the filter of the tap",
+            launches, silent, option.first);
 }
 
 static void CUPTIAPI on_launch(void *unused, CUpti_CallbackDomain domain, CUpti_CallbackId id, const void *data)
