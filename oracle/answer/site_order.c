@@ -44,14 +44,14 @@ static void place_views(const struct site_tile *t, const struct site_matrix *m, 
         o->first++;
 }
 
-/* Ask about the records that conform, or about those that do not. `form` of the matrix. */
+/* Ask about the records that conform, or about those that do not, `most` of them. `form` of the matrix. */
 static enum status ask(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at, bool conform,
-                       int form, struct site_order *o, struct error *e)
+                       int form, size_t most, struct site_order *o, struct error *e)
 {
     struct infer_view view[VIEWS_MOST] = {{0}};
     struct infer_question q = {
         .domain = t->contract.domain, .codomain = t->contract.codomain, .view = view, .contract = &t->contract};
-    for (size_t v = 0; v < t->views && q.views < VIEWS_MOST; v++) {
+    for (size_t v = 0; v < t->views && q.views < most; v++) {
         const struct site_place *p = &o->place[v];
         if (p->found != conform || (conform && (p->form != form || !inside(t, m, p))))
             continue;
@@ -140,9 +140,12 @@ enum status site_order_infer(const struct site_tile *t, const struct site_matrix
     bool all = o.conforming == t->views;
     if (engine_takes(t, m)) {
         if (all)
-            s = ask(t, m, at, true, o.form, &o, e);
+            s = ask(t, m, at, true, o.form, VIEWS_MOST, &o, e);
+        /* All of them share a map, or the first has one of its own. */
         for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
-            s = ask(t, m, at, false, f, &o, e);
+            s = ask(t, m, at, false, f, VIEWS_MOST, &o, e);
+        for (int f = 0; o.conforming + 1 < t->views && s == STATUS_OK && f < m->forms && !o.known; f++)
+            s = ask(t, m, at, false, f, 1, &o, e);
     }
     for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
         s = ask_partial(t, m, f, &o, e);

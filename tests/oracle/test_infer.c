@@ -137,6 +137,22 @@ static void fo_infer_of_a_value_with_two_sources_names_none(void **state)
     free(m.bits);
 }
 
+static void fo_infer_of_records_with_maps_of_their_own_says_how_many_share_one(void **state)
+{
+    struct matrix4 m = matrix4_random(ROWS, COLUMNS, 19);
+    struct capture c = packed(&m.value, (const uint8_t[]){0, 1, 2, 3, 4, 5, 6, 7}, 3);
+    for (uint32_t t = 0; t < 128; t++) {
+        uint32_t *w = capture_words(&c, 0, 2, t), keep = w[0];
+        w[0] = w[3];
+        w[3] = keep;
+    }
+    struct fo_answer answer = answer4(state, &c, &m, NULL);
+    expect_verdict(&answer, FO_DIFFERS);
+    expect_says(&answer, "registers R1 and R2 exchanged; 512 of 1024 slots wrong; the same map in 2 of 3 records");
+    fo_answer_free(&answer);
+    matrix4_free(&m);
+}
+
 static void fo_infer_of_nothing_recorded_decides_nothing(void **state)
 {
     struct matrix16 m = matrix16_random(ROWS, COLUMNS, 18);
@@ -420,6 +436,7 @@ int main(void)
         TEST(fo_infer_of_exchanged_registers_names_exactly_their_slots),
         TEST(fo_infer_of_registers_exchanged_in_one_warp_says_which),
         TEST(fo_infer_of_a_value_with_two_sources_names_none),
+        TEST(fo_infer_of_records_with_maps_of_their_own_says_how_many_share_one),
         TEST(fo_infer_of_nothing_recorded_decides_nothing),
         TEST(fo_infer_of_moved_threads_says_how),
         TEST(fo_infer_of_one_wrong_record_says_which),
