@@ -11,16 +11,15 @@ static const struct {
     const char *name;
     site_station *check;
 } stations[INFER_STATIONS] = {
-    {"assert", site_assert_check}, {"A", site_a_check},
-    {"B", site_b_check},           {"D", site_d_check},
+    {"assert", site_assert_check},     {"A", site_a_check}, {"B", site_b_check}, {"D", site_d_check},
     {"epilogue", site_epilogue_check},
 };
 enum { STATION_A = 1, STATION_D = 3 };
 
 static enum status finding_start(const char *station, struct site_finding *f, struct error *e)
 {
-    *f = (struct site_finding){
-        .station = station, .verdict = FO_NOT_APPLICABLE, .stage = "", .document = json_object()};
+    *f =
+        (struct site_finding){.station = station, .verdict = FO_NOT_APPLICABLE, .stage = "", .document = json_object()};
     return f->document ? STATUS_OK : error_set(e, STATUS_NO_MEMORY, "no memory for a finding");
 }
 
@@ -88,9 +87,11 @@ static enum status judge_capture(struct infer_case *question, struct fo_answer *
     const struct fo_infer_options *o = question->options;
     struct tap_image image = {0};
     struct infer_report r = {.path = o->capture, .image = &image};
+    r.compared = question->a.given || question->b.given || question->output.given;
     enum status s;
     if (o->op || o->operand)
-        return error_set(e, STATUS_BAD_ARGUMENT, "--op and --operand belong to an .npy of registers; a capture says its own");
+        return error_set(e, STATUS_BAD_ARGUMENT,
+                         "--op and --operand belong to an .npy of registers; a capture says its own");
     s = tap_image_read(o->capture, &image, e);
     if (s == STATUS_OK)
         s = list_sites(&image, o->site, &r, e);
@@ -116,8 +117,9 @@ static enum status dump_tile(const char *path, const struct layout *contract, co
     if (s != STATUS_OK)
         return s;
     if (a.type != NPY_U4 || a.rank < 2 || a.shape[a.rank - 2] != threads || a.shape[a.rank - 1] != regs) {
-        error_set(e, STATUS_BAD_INPUT, "registers are u4 [%u,%u], or that behind leading dimensions; this is %s of rank %d",
-                  threads, regs, npy_type_name(a.type), a.rank);
+        error_set(e, STATUS_BAD_INPUT,
+                  "registers are u4 [%u,%u], or that behind leading dimensions; this is %s of rank %d", threads, regs,
+                  npy_type_name(a.type), a.rank);
         s = error_at_path(e, path);
     } else {
         s = site_tile_make(contract, type, npy_count(&a) / threads / regs, out, e);
@@ -160,9 +162,9 @@ static enum status judge_dump(struct infer_case *question, struct fo_answer *ans
         return error_set(e, STATUS_UNSUPPORTED, "%s of %s: a type without numbers here", o->operand, o->op);
     s = finding_start(operand == FRAGMENT_A ? "A" : "D", f, e);
     if (s == STATUS_OK)
-        s = site_operand_matrix(&question->a, type, &m, e);
-    if (s == STATUS_OK)
         s = dump_tile(o->capture, &contract, type, &tile, e);
+    if (s == STATUS_OK)
+        s = site_operand_matrix(&question->a, type, &m, e);
     if (s == STATUS_OK)
         s = site_registers_check(&tile, m, &question->at, f, e);
     if (s == STATUS_OK)

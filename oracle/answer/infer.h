@@ -27,6 +27,7 @@ struct infer_site {
 struct infer_report {
     const char *path;              /* of the capture */
     const struct tap_image *image; /* NULL for a dump of registers */
+    bool compared;                 /* there is a matrix to compare with: then nothing judged is nothing decided */
     size_t sites;
     struct infer_site *site;
 };

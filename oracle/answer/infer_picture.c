@@ -11,9 +11,10 @@ enum status infer_picture(const char *path, const struct layout *contract, const
                           const char *title, struct error *e)
 {
     const struct box *tile = &contract->codomain;
-    const struct chart_texts texts = {title, "What each slot holds, drawn where it should be",
-                                      "A cell is the place of one element; the text is the element that the slot of this "
-                                      "place holds. Where the two differ the slot is wrong."};
+    const struct chart_texts texts = {
+        title, "What each slot holds, drawn where it should be",
+        "A cell is the place of one element; the text is the element that the slot of this "
+        "place holds. Where the two differ the slot is wrong."};
     const struct chart_axis across = {"column j", tile->extent[1], 1, WIDTH};
     const struct chart_axis down = {"row i", tile->extent[0], 1, HEIGHT};
     struct chart c;

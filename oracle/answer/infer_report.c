@@ -11,7 +11,7 @@ static const struct {
     const char *station, *what;
 } places[] = {{"assert", "an assertion"},
               {"A", "the A fragment"},
-              {"B", "the descriptor of B"},
+              {"B", "B"},
               {"D", "the product"},
               {"epilogue", "the epilogue"}};
 
@@ -65,6 +65,7 @@ static json_t *add_site(const struct infer_site *s, struct text *text, enum fo_v
             continue;
         *verdict = worse(*verdict, f->verdict);
         json_object_set_new(judged, f->station, json_of_finding(f));
+        text->failed = text->failed || f->detail.failed; /* a line was lost: so is the answer */
         if (f->verdict == FO_NOT_APPLICABLE && !*f->cause)
             continue;
         text_add(text, "  %s: %s: %s\n%s", f->station, fo_verdict_name(f->verdict), f->cause,
@@ -148,10 +149,13 @@ enum status infer_report_answer(const struct infer_report *r, const char *out, s
     struct text text = {0};
     enum fo_verdict verdict = FO_NOT_APPLICABLE;
     json_t *sites = json_array();
-    json_t *document = json_pack("{s:s, s:s, s:o, s:o}", "schema", "fragoracle/infer/1", "fidelity",
-                                 "hardware-instrumented", "capture", json_of_capture(r), "sites", sites);
+    json_t *document = json_pack("{s:s, s:s}", "schema", "fragoracle/infer/1", "fidelity", "hardware-instrumented");
     for (size_t i = 0; i < r->sites; i++)
         json_array_append_new(sites, add_site(&r->site[i], &text, &verdict));
+    json_object_set_new(document, "capture", json_of_capture(r));
+    json_object_set_new(document, "sites", sites);
+    if (verdict == FO_NOT_APPLICABLE && r->compared)
+        verdict = FO_UNDECIDED;
     add_verdict(r, verdict, document, &text);
     enum status s = out ? write_folder(r, out, document, e) : STATUS_OK;
     if (s == STATUS_OK)

@@ -46,8 +46,8 @@ void site_conclude(struct site_finding *f, enum fo_verdict verdict, const char *
 }
 
 /* What one warpgroup compared. */
-static void add_asserts(const struct site_case *c, const struct tap_image_stream *s, uint32_t block,
-                        uint32_t warpgroup, uint64_t *compared, uint64_t *wrong, struct site_finding *f)
+static void add_asserts(const struct site_case *c, const struct tap_image_stream *s, uint32_t block, uint32_t warpgroup,
+                        uint64_t *compared, uint64_t *wrong, struct site_finding *f)
 {
     uint32_t time, end;
     for (site_times(c->image, s, block, warpgroup, &time, &end); time < end; time++)

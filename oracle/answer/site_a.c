@@ -9,7 +9,7 @@
 #include "oracle/answer/site_words.h"
 #include "reference/fragment.h"
 
-enum { PLACES_SHOWN = 4 };
+enum { PLACES_SHOWN = 4, SEARCHED_MOST = 16 };
 
 /* "block 0, warpgroup 1, iteration 3" */
 static void say_record(const struct site_view *v, char text[80])
@@ -38,7 +38,7 @@ static void say_places(const struct site_order *o, struct site_finding *f)
 static void say_unique(const struct site_order *o, struct site_finding *f, char *text, size_t size)
 {
     const struct infer_answer *a = &o->answer;
-    if (!o->asked || !o->known) {
+    if (!o->known || o->partial) {
         snprintf(text, size, "not proved unique");
         return;
     }
@@ -49,8 +49,10 @@ static void say_unique(const struct site_order *o, struct site_finding *f, char 
         snprintf(text, size, "proved unique among %s maps", infer_family_name(a->family));
         return;
     }
-    snprintf(text, size, "%s%.17g %s maps fit", a->fits_is_lower_bound ? "at least " : "", a->fits, infer_family_name(a->family));
-    text_add(&f->detail, "    not unique: give elements (%u,%u) and (%u,%u) different values; slot %u.%u.%u may hold either\n",
+    snprintf(text, size, "%s%.17g %s maps fit", a->fits_is_lower_bound ? "at least " : "", a->fits,
+             infer_family_name(a->family));
+    text_add(&f->detail,
+             "    not unique: give elements (%u,%u) and (%u,%u) different values; slot %u.%u.%u may hold either\n",
              a->element.at[0], a->element.at[1], a->other.at[0], a->other.at[1], a->slot.at[0], a->slot.at[1],
              a->slot.at[2]);
     json_object_set_new(f->document, "give_different_values",
@@ -67,8 +69,9 @@ static void conclude_conforming(const struct site_tile *t, const struct site_mat
     say_unique(o, f, unique, sizeof unique);
     say_places(o, f);
     if (o->elsewhere)
-        site_conclude(f, FO_DIFFERS, "origin", "the fragment is in order, but the tile stands at (%zu,%zu), not where it should",
-                      o->place[0].i0, o->place[0].j0);
+        site_conclude(f, FO_DIFFERS, "origin",
+                      "the fragment is in order, but the tile stands at (%zu,%zu), not where it should", o->place[0].i0,
+                      o->place[0].j0);
     else if (o->known && !a->unique)
         site_conclude(f, FO_UNDECIDED, "", "the contract fits all %zu slots of %zu records, but so do others: %s",
                       t->slots, t->views, unique);
@@ -94,7 +97,8 @@ static enum status conclude_order(const struct site_tile *t, const struct site_m
     if (o->conforming)
         text_add(&f->detail, "    %zu of %zu records conform; the first that does not: %s\n", o->conforming, t->views,
                  record);
-    site_conclude(f, FO_DIFFERS, "order", "values right, order wrong: %s; %zu of %zu slots wrong; the same map in %zu of %zu records; %s%s%s",
+    site_conclude(f, FO_DIFFERS, "order",
+                  "values right, order wrong: %s; %zu of %zu slots wrong; the same map in %zu of %zu records; %s%s%s",
                   cause, o->wrong, t->slots, o->same, differing, unique, *form->what ? "; the values are " : "",
                   form->what);
     f->map = o->answer.map;
@@ -103,21 +107,24 @@ static enum status conclude_order(const struct site_tile *t, const struct site_m
     return STATUS_OK;
 }
 
-/* Every record that does not conform, placed where its digits say, slot by slot. */
+/* Every slot of every record: those that conform say which rules cannot be, the others are placed where their digits
+ * say, SEARCHED_MOST of them. *placed: of the others. */
 static enum status gather(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
                           const struct site_order *o, struct site_samples *out, size_t *placed, struct error *e)
 {
     const struct site_at anywhere = {0};
     struct site_samples s = {.matrix = m};
+    size_t searched = 0;
     *placed = 0;
-    s.sample = malloc((t->views - o->conforming) * t->slots * sizeof *s.sample);
+    s.sample = malloc(t->views * t->slots * sizeof *s.sample);
     if (!s.sample)
         return error_set(e, STATUS_NO_MEMORY, "no memory for %zu slots", t->views * t->slots);
     for (size_t v = 0; v < t->views; v++) {
-        struct site_place p;
-        if (o->place[v].found)
-            continue;
-        enum status st = site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
+        struct site_place p = o->place[v];
+        bool conforms = p.found;
+        if (!conforms && searched++ == SEARCHED_MOST)
+            break;
+        enum status st = conforms ? STATUS_OK : site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
         if (st != STATUS_OK) {
             free(s.sample);
             return st;
@@ -129,7 +136,7 @@ static enum status gather(const struct site_tile *t, const struct site_matrix *m
             p.i0 = at->i0;
             p.j0 = at->j0;
         }
-        ++*placed;
+        *placed += !conforms;
         for (size_t i = 0; i < t->slots; i++) {
             size_t row = p.i0 + t->row[i], column = p.j0 + t->column[i];
             if (row >= m->rows || column >= m->columns)
@@ -171,18 +178,21 @@ static enum status conclude_values(const struct site_tile *t, const struct site_
         return st;
     if (!placed) {
         site_conclude(f, FO_DIFFERS, "values",
-                      "the values stand nowhere in the matrix, in any order or scale that is known (%zu of %zu records, the first: "
+                      "the values stand nowhere in the matrix, in any order or scale that is known (%zu of %zu "
+                      "records, the first: "
                       "%s); is it the right matrix? %zu of %zu slots hold a value that occurs where it was looked for",
                       differing, t->views, record, o->answer.explained, t->slots);
         goto cleanup;
     }
     if (o->asked && o->answer.found && !o->known)
-        text_add(&f->detail, "    every value occurs in the tile: an order that is no simple map is possible too; values that "
-                             "occur once each would tell\n");
+        text_add(&f->detail,
+                 "    every value occurs in the tile: an order that is no simple map is possible too; values that "
+                 "occur once each would tell\n");
     st = site_fault_name(&s, &fault, &f->detail, f->document, e);
     if (st == STATUS_OK)
-        site_conclude(f, FO_DIFFERS, fault.stage, "order right, values wrong: %s; %zu of %zu slots wrong in %zu of %zu records",
-                      fault.cause, s.wrong, s.count, placed, t->views);
+        site_conclude(f, FO_DIFFERS, fault.stage,
+                      "order right, values wrong: %s; %zu of %zu slots wrong in %zu of %zu records", fault.cause,
+                      s.wrong, s.count, placed, t->views);
 cleanup:
     free(s.sample);
     return st;
@@ -228,8 +238,8 @@ enum status site_a_check(const struct site_case *c, struct site_finding *f, stru
     const struct site_type *type = site_type_find(c->op.family->a);
     enum status st = fragment_map(&c->op, FRAGMENT_A, &contract, e);
     if (st != STATUS_OK || !type || s->words != contract.domain.extent[1]) {
-        site_conclude(f, FO_UNDECIDED, "", "%u registers a thread were recorded, which is no A fragment of %s", s->words,
-                      c->op_name);
+        site_conclude(f, FO_UNDECIDED, "", "%u registers a thread were recorded, which is no A fragment of %s",
+                      s->words, c->op_name);
         return STATUS_OK;
     }
     st = site_operand_matrix(c->a, type, &m, e);

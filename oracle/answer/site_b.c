@@ -73,7 +73,7 @@ static enum status conclude_wrong(const struct site_bytes *b, const struct site_
                                   size_t differing, struct site_finding *f, struct error *e)
 {
     uint32_t lines = b->mn ? b->columns : b->rows, length = b->mn ? b->rows : b->columns;
-    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, NULL};
+    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, b->leads, NULL};
     struct site_chunks c = {0};
     uint32_t *value = NULL;
     char cause[SITE_CHUNK_CAUSE];
@@ -89,21 +89,24 @@ static enum status conclude_wrong(const struct site_bytes *b, const struct site_
     if (s != STATUS_OK)
         return s;
     json_object_set_new(f->document, "chunks",
-                        json_pack("{s:I, s:I, s:I}", "once", (json_int_t)c.once, "often", (json_int_t)c.often, "nowhere",
-                                  (json_int_t)c.nowhere));
+                        json_pack("{s:I, s:I, s:I}", "once", (json_int_t)c.once, "often", (json_int_t)c.often,
+                                  "nowhere", (json_int_t)c.nowhere));
     if (!c.placed || c.nowhere * 2 > c.count) {
-        site_conclude(f, FO_DIFFERS, "values",
-                      "%zu of %zu chunks of 16 bytes stand nowhere in the matrix of %c (%zu of %zu records, the first: block %u, "
-                      "warpgroup %u, iteration %u); is it the right matrix?",
-                      c.nowhere, c.count, operand, differing, b->tile.views, v->block, v->warpgroup, v->time);
+        site_conclude(
+            f, FO_DIFFERS, "values",
+            "%zu of %zu chunks of 16 bytes stand nowhere in the matrix of %c (%zu of %zu records, the first: block %u, "
+            "warpgroup %u, iteration %u); is it the right matrix?",
+            c.nowhere, c.count, operand, differing, b->tile.views, v->block, v->warpgroup, v->time);
     } else {
         site_chunks_words(&t, &c, b->mn ? "k" : "row", cause);
         if (c.nowhere)
             text_add(&f->detail, "    %zu of %zu chunks stand nowhere in the matrix\n", c.nowhere, c.count);
-        text_add(&f->detail, "    the tile begins at (%u,%u); what the descriptor names may also have been stored wrong\n",
+        text_add(&f->detail,
+                 "    the tile begins at (%u,%u); what the descriptor names may also have been stored wrong\n",
                  lines_are_columns ? c.at * b->chunk : c.line, lines_are_columns ? c.line : c.at * b->chunk);
-        site_conclude(f, FO_DIFFERS, "descriptor", "%s (%zu of %zu records, the first: block %u, warpgroup %u, iteration %u)",
-                      cause, differing, b->tile.views, v->block, v->warpgroup, v->time);
+        site_conclude(f, FO_DIFFERS, "descriptor",
+                      "%s (%zu of %zu records, the first: block %u, warpgroup %u, iteration %u)", cause, differing,
+                      b->tile.views, v->block, v->warpgroup, v->time);
     }
     site_chunks_free(&c);
     return STATUS_OK;
@@ -114,7 +117,7 @@ static enum status count_equal(const struct site_bytes *b, const struct site_mat
                                struct error *e)
 {
     uint32_t lines = b->mn ? b->columns : b->rows, length = b->mn ? b->rows : b->columns;
-    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, NULL};
+    struct site_chunk_tile t = {lines, length / b->chunk, b->chunk, b->leads, NULL};
     struct site_chunks c = {0};
     uint32_t *value = NULL;
     enum status s = chunk_values(b, 0, &value, e);
@@ -152,11 +155,13 @@ static enum status judge(const struct site_bytes *b, const struct site_matrix *m
         return s;
     text_add(&f->detail, "    the first tile at (%zu,%zu)\n", where.i0, where.j0);
     if (equal == chunks)
-        site_conclude(f, FO_UNDECIDED, "",
-                      "every byte is right, but every chunk of 16 bytes stands at several places of the matrix: a wrong "
-                      "descriptor would look the same; give them different values");
+        site_conclude(
+            f, FO_UNDECIDED, "",
+            "every byte is right, but every chunk of 16 bytes stands at several places of the matrix: a wrong "
+            "descriptor would look the same; give them different values");
     else
-        site_conclude(f, FO_CONFORMS, "", "%zu of %zu elements in %zu of %zu records; %zu of %zu chunks stand at one place only",
+        site_conclude(f, FO_CONFORMS, "",
+                      "%zu of %zu elements in %zu of %zu records; %zu of %zu chunks stand at one place only",
                       b->tile.slots, b->tile.slots, b->tile.views, b->tile.views, chunks - equal, chunks);
     return STATUS_OK;
 }
@@ -183,11 +188,12 @@ enum status site_bytes_check(const struct site_case *c, char operand, struct sit
         if (recorded && given->given)
             site_conclude(f, FO_UNDECIDED, "", "no record is whole: widen the filter of the capture");
         else if (given->given)
-            site_conclude(f, FO_UNDECIDED, "", "the bytes of %c were not recorded", operand);
+            site_conclude(f, d ? FO_UNDECIDED : FO_NOT_APPLICABLE, "", "%c was not recorded", operand);
         else if (recorded || d)
             site_conclude(f, FO_NOT_APPLICABLE, "", "no matrix of %c to compare with", operand);
         goto cleanup;
     }
+    b.leads = b.mn && d && descriptor_decode(bits).swizzle == 0;
     s = site_operand_matrix(given, b.tile.type, &m, e);
     if (s == STATUS_OK)
         s = judge(&b, m, operand, &c->at, f, e);

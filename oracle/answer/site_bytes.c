@@ -60,7 +60,8 @@ static enum status shape(const struct site_case *c, char operand, bool records, 
                          struct error *e)
 {
     bool is_a = operand == 'A';
-    const struct tap_image_stream *s = tap_image_find(c->image, c->site, is_a ? FO_KIND_A_BYTES : FO_KIND_B_BYTES, NULL);
+    const struct tap_image_stream *s =
+        tap_image_find(c->image, c->site, is_a ? FO_KIND_A_BYTES : FO_KIND_B_BYTES, NULL);
     const struct site_type *type = site_type_find(is_a ? c->op.family->a : c->op.family->b);
     *recorded = false;
     if (!s || !type)

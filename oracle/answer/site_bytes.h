@@ -8,6 +8,7 @@ struct site_bytes {
     uint32_t rows, columns; /* N or M, and K of one step */
     uint32_t chunk;         /* elements in 16 bytes */
     bool mn;                /* MN-major in shared memory */
+    bool leads;             /* MN-major without a swizzle: the leading byte offset goes from 8 k to the next 8 */
     struct site_tile tile;  /* slots (row, k); the contract takes them to (k, n) of B, (m, k) of A */
 };
 /* operand: 'A' or 'B'. *recorded: there is a stream of its bytes that fits the operation. errors: STATUS_NO_MEMORY. */

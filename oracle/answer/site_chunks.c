@@ -167,23 +167,26 @@ static int64_t line_held(const struct site_chunk_tile *t, const struct site_chun
     return held;
 }
 
-/* Groups of eight lines a constant number of lines apart, other than eight. 0: no. */
-static int64_t group_step(const struct site_chunk_tile *t, const struct site_chunks *c)
+/* Groups of eight lines a constant number of lines apart, other than eight. */
+static bool group_step(const struct site_chunk_tile *t, const struct site_chunks *c, int64_t *step)
 {
-    int64_t first = line_held(t, c, 0), step = 0;
-    if (first < 0 || t->lines <= LINES_OF_A_CORE)
-        return 0;
+    int64_t first = line_held(t, c, 0);
+    bool known = false;
+    if (first < 0)
+        return false;
     for (uint32_t l = 0; l < t->lines; l++) {
         int64_t held = line_held(t, c, l);
         if (held < 0)
             continue;
         int64_t group = l / LINES_OF_A_CORE, from = held - l % LINES_OF_A_CORE - first;
-        if (group == 0 ? from != 0 : step ? from != group * step : from % group != 0)
-            return 0;
-        if (group)
-            step = from / group;
+        if (group == 0 ? from != 0 : known ? from != group * *step : from % group != 0)
+            return false;
+        if (group) {
+            *step = from / group;
+            known = true;
+        }
     }
-    return step == LINES_OF_A_CORE ? 0 : step;
+    return known && *step != LINES_OF_A_CORE;
 }
 
 /* Are lines right and chunks exclusive-or'ed with something that depends on the line only? */
@@ -214,29 +217,32 @@ void site_chunks_words(const struct site_chunk_tile *t, const struct site_chunks
                        char cause[SITE_CHUNK_CAUSE])
 {
     uint32_t xored;
-    int64_t step = group_step(t, c);
-    if (step) {
+    int64_t step = 0;
+    const char *lines = strcmp(line_name, "row") == 0 ? "rows" : line_name;
+    if (group_step(t, c, &step)) {
         int64_t first = line_held(t, c, 0);
         snprintf(cause, SITE_CHUNK_CAUSE,
-                 "%ss 8..15 hold %ss %lld..%lld: groups of 8 %ss lie %lld %ss apart instead of 8 (stride byte offset)",
-                 line_name, line_name, (long long)(step + first - c->line), (long long)(step + first - c->line + 7),
-                 line_name, (long long)step, line_name);
+                 "%s 8..15 hold %s %lld..%lld: groups of 8 %s lie %lld %s apart instead of 8 (%s byte offset)", lines,
+                 lines, (long long)(step + first - c->line), (long long)(step + first - c->line + 7), lines,
+                 (long long)step, lines, t->leads ? "leading" : "stride");
     } else if (chunks_xored(t, c, &xored)) {
         snprintf(cause, SITE_CHUNK_CAUSE,
-                 "%ss are right, but in %u of %u of them the chunks of 16 bytes are exclusive-or'ed: another swizzle than the one "
+                 "%s are right, but in %u of %u of them the chunks of 16 bytes are exclusive-or'ed: another swizzle "
+                 "than the one "
                  "that stored them",
-                 line_name, xored, t->lines);
+                 lines, xored, t->lines);
     } else {
-        size_t used = (size_t)snprintf(cause, SITE_CHUNK_CAUSE, "%zu of %zu chunks of 16 bytes stand elsewhere", c->once - c->agree,
-                                       c->count);
+        size_t used = (size_t)snprintf(cause, SITE_CHUNK_CAUSE, "%zu of %zu chunks of 16 bytes stand elsewhere",
+                                       c->once - c->agree, c->count);
         for (uint32_t i = 0, shown = 0; i < c->count && shown < 2; i++) {
             uint32_t l = i / t->along, a = i % t->along;
             const struct site_chunk *k = &c->chunk[i];
             if (k->stands != CHUNK_ONCE || (k->line == c->line + l && k->at == c->at + a) || used >= SITE_CHUNK_CAUSE)
                 continue;
             shown++;
-            used += (size_t)snprintf(cause + used, SITE_CHUNK_CAUSE - used, "%s %s %u chunk %u holds %s %u chunk %u",
-                                     shown == 1 ? ":" : ",", line_name, c->line + l, c->at + a, line_name, k->line, k->at);
+            used +=
+                (size_t)snprintf(cause + used, SITE_CHUNK_CAUSE - used, "%s %s %u chunk %u holds %s %u chunk %u",
+                                 shown == 1 ? ":" : ",", line_name, c->line + l, c->at + a, line_name, k->line, k->at);
         }
     }
 }

@@ -11,6 +11,7 @@
 struct site_chunk_tile {
     uint32_t lines, along; /* chunks: lines x along */
     uint32_t elements;     /* of a chunk */
+    bool leads;            /* the leading byte offset, not the stride, takes 8 lines to the next 8 */
     const uint32_t *value; /* [lines][along][elements] */
 };
 
@@ -31,8 +32,8 @@ enum status site_chunks_find(const struct site_chunk_tile *t, const struct site_
                              bool lines_are_columns, struct site_chunks *out, struct error *e);
 void site_chunks_free(struct site_chunks *c);
 
-/* What the places say, in words: lines that hold other lines, chunks exclusive-or'ed. needs: placed. line_name: "row" or
- * "k". */
+/* What the places say, in words: lines that hold other lines, chunks exclusive-or'ed. needs: placed. line_name: "row"
+ * or "k". */
 enum { SITE_CHUNK_CAUSE = 240 };
 void site_chunks_words(const struct site_chunk_tile *t, const struct site_chunks *c, const char *line_name,
                        char cause[SITE_CHUNK_CAUSE]);

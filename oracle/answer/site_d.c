@@ -152,13 +152,25 @@ static enum status follow(struct chain *h, uint32_t block, uint32_t warpgroup, u
                           const uint32_t *c, struct tile_product *out, bool *known, bool *missing, struct error *e)
 {
     struct tile_product p;
+    uint32_t begin, end;
     *known = *missing = false;
+    site_times(h->c->image, h->adder[0].b, block, warpgroup, &begin, &end);
+    /* A long loop may lie outside the window almost wholly: only what was recorded is walked through. */
+    bool cut = first < (uint64_t)begin * h->adders;
+    first = cut ? (uint64_t)begin * h->adders : first;
+    if (last >= (uint64_t)end * h->adders) {
+        *missing = true;
+        return STATUS_OK;
+    }
     /* What is before the last scale-d of 0 does not matter. */
     for (uint64_t step = first; step <= last; step++)
         if (scale_of(&h->adder[step % h->adders], block, warpgroup, (uint32_t)(step / h->adders)) == 0) {
             first = step;
             *known = true;
         }
+    *missing = cut && !*known;
+    if (*missing)
+        return STATUS_OK;
     enum status s = tile_product_make(&h->c->op, *known ? NULL : c, &p, e);
     if (s != STATUS_OK)
         return s;
@@ -240,7 +252,8 @@ static enum status judge_record(struct chain *h, uint32_t block, uint32_t warpgr
     enum status s = STATUS_OK;
     t->records++;
     /* From nothing first: a kernel that clears its accumulators says so nowhere. */
-    follows = time && site_fragment_take(h->c->image, h->d, &h->d_contract, h->d_type, block, warpgroup, time - 1, before);
+    follows =
+        time && site_fragment_take(h->c->image, h->d, &h->d_contract, h->d_type, block, warpgroup, time - 1, before);
     s = attempt(h, block, warpgroup, time, begin, end, NULL, false, &settled, t, e);
     if (s == STATUS_OK && !settled && follows)
         s = attempt(h, block, warpgroup, time, begin, end, before, trips == 1, &settled, t, e);
@@ -283,15 +296,16 @@ static void conclude(const struct chain *h, const struct tally *t, struct site_f
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)t->conforming));
     json_object_set_new(f->document, "wrong_values", json_integer((json_int_t)t->wrong_values));
     if (t->wrong_values)
-        site_conclude(f, FO_DIFFERS, "arithmetic",
-                      "D does not follow from the recorded A, B and scale-d: %zu wrong values in %zu of %zu records; %s",
-                      t->wrong_values, t->records - t->conforming - t->undecided, t->records, t->first);
+        site_conclude(
+            f, FO_DIFFERS, "arithmetic",
+            "D does not follow from the recorded A, B and scale-d: %zu wrong values in %zu of %zu records; %s",
+            t->wrong_values, t->records - t->conforming - t->undecided, t->records, t->first);
     else if (t->undecided || !t->records)
         site_conclude(f, FO_UNDECIDED, "", "%zu of %zu records: %s", t->undecided, t->records,
                       *t->why ? t->why : "no D is whole");
     else
-        site_conclude(f, FO_CONFORMS, "", "%zu of %zu values in %zu of %zu records follow from A, B and scale-d", values, values,
-                      t->conforming, t->records);
+        site_conclude(f, FO_CONFORMS, "", "%zu of %zu values in %zu of %zu records follow from A, B and scale-d",
+                      values, values, t->conforming, t->records);
 }
 
 enum status site_d_check(const struct site_case *c, struct site_finding *f, struct error *e)

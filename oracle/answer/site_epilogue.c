@@ -10,7 +10,8 @@
 static const struct {
     enum npy_type file;
     const char *type;
-} output_types[] = {{NPY_U2, "bf16"}, {NPY_U2, "f16"}, {NPY_F4, "f32"}, {NPY_U4, "f32"}, {NPY_U4, "s32"}, {NPY_I4, "s32"}};
+} output_types[] = {{NPY_U2, "bf16"}, {NPY_U2, "f16"}, {NPY_F4, "f32"},
+                    {NPY_U4, "f32"},  {NPY_U4, "s32"}, {NPY_I4, "s32"}};
 
 /* D as (m, n) onto the output, as it stands or transposed. */
 static struct layout contract_of(uint32_t rows, uint32_t columns, bool transposed)
@@ -64,8 +65,9 @@ static enum status rounded(const struct site_tile *d, const struct site_type *to
     for (size_t v = 0; v < d->views; v++) {
         out->view[v] = (struct site_view){d->view[v].block, d->view[v].warpgroup, d->view[v].time, out->view[v].value};
         for (size_t i = 0; i < d->slots; i++)
-            site_tile_values(out, v)[i] =
-                d->type == to ? d->view[v].value[i] : site_type_encode(to, site_type_decode(d->type, d->view[v].value[i]));
+            site_tile_values(out, v)[i] = d->type == to
+                                              ? d->view[v].value[i]
+                                              : site_type_encode(to, site_type_decode(d->type, d->view[v].value[i]));
     }
     return STATUS_OK;
 }
@@ -124,8 +126,9 @@ static void say_lines(const struct layout *map, char text[200])
     if (separable)
         for (int d = 0; d < 2; d++)
             if (moved[d])
-                snprintf(text + strlen(text), 200 - strlen(text), "%s %u of %u %s moved, %s %u stands at %u", d && moved[0] ? ";" : ":",
-                         moved[d], map->domain.extent[d], d ? "columns" : "rows", d ? "column" : "row", first[d], holds[d]);
+                snprintf(text + strlen(text), 200 - strlen(text), "%s %u of %u %s moved, %s %u stands at %u",
+                         d && moved[0] ? ";" : ":", moved[d], map->domain.extent[d], d ? "columns" : "rows",
+                         d ? "column" : "row", first[d], holds[d]);
 }
 
 /* The tile stands nowhere as it is: another order of its rows and columns, part of it, or nothing of it. */
@@ -148,25 +151,27 @@ static enum status conclude_elsewhere(const struct site_tile *t, const struct si
     }
     if (o.known) {
         say_lines(&o.answer.map, text);
-        site_conclude(f, FO_DIFFERS, "output index", "product right, output index wrong: %s (%zu of %zu records)", text, differing,
-                      t->views);
+        site_conclude(f, FO_DIFFERS, "output index", "product right, output index wrong: %s (%zu of %zu records)", text,
+                      differing, t->views);
     } else if (near.found) {
         site_conclude(f, FO_DIFFERS, "output index",
-                      "%zu of %zu values of the tile stand at (%zu,%zu), the others do not (%zu of %zu records): part of the tile "
+                      "%zu of %zu values of the tile stand at (%zu,%zu), the others do not (%zu of %zu records): part "
+                      "of the tile "
                       "is not written or written elsewhere",
                       near.right, near.compared, near.i0, near.j0, differing, t->views);
     } else {
-        site_conclude(f, FO_UNDECIDED, "",
-                      "the values of D stand nowhere in the output (%zu of %zu records): the epilogue does more than round "
-                      "them, or this is another output",
-                      differing, t->views);
+        site_conclude(
+            f, FO_UNDECIDED, "",
+            "the values of D stand nowhere in the output (%zu of %zu records): the epilogue does more than round "
+            "them, or this is another output",
+            differing, t->views);
     }
     site_order_free(&o);
     return STATUS_OK;
 }
 
 /* One type of output. *settled: something was found. */
-static enum status judge(const struct site_tile *d, struct site_operand *output, const struct site_type *to, bool last,
+static enum status judge(const struct site_tile *d, struct site_operand *output, const struct site_type *to,
                          bool *settled, struct site_finding *f, struct error *e)
 {
     struct site_tile t = {0}, across = {0};
@@ -181,22 +186,23 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
     struct standing plain = stand(&t, m), turned = {0};
     if (plain.records < d->views)
         turned = stand(&across, m);
-    *settled = true;
     json_object_set_new(f->document, "records", json_integer((json_int_t)d->views));
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)plain.records));
     json_object_set_new(f->document, "type", json_string(to->name));
     if (plain.records == d->views && plain.several)
         site_conclude(f, FO_UNDECIDED, "", "the tile stands at several places of the output: give it different values");
     else if (plain.records == d->views)
-        site_conclude(f, FO_CONFORMS, "", "%zu of %zu values in %zu of %zu records stand in the output as %s, the first tile at (%zu,%zu)",
+        site_conclude(f, FO_CONFORMS, "",
+                      "%zu of %zu values in %zu of %zu records stand in the output as %s, the first tile at (%zu,%zu)",
                       plain.first.compared, t.slots, d->views, d->views, to->name, plain.first.i0, plain.first.j0);
     else if (turned.records)
-        site_conclude(f, FO_DIFFERS, "output index", "product right, output index wrong: %zu of %zu tiles stand transposed, the first at (%zu,%zu)",
+        site_conclude(f, FO_DIFFERS, "output index",
+                      "product right, output index wrong: %zu of %zu tiles stand transposed, the first at (%zu,%zu)",
                       turned.records, d->views, turned.first.i0, turned.first.j0);
-    else if (plain.records || last)
-        s = conclude_elsewhere(&t, m, plain.missing, d->views - plain.records, f, e);
     else
-        *settled = false;
+        s = conclude_elsewhere(&t, m, plain.missing, d->views - plain.records, f, e);
+    /* Nothing of it: perhaps the next type. */
+    *settled = f->verdict != FO_UNDECIDED || plain.records;
 cleanup:
     site_tile_free(&t);
     site_tile_free(&across);
@@ -208,7 +214,7 @@ enum status site_epilogue_check(const struct site_case *c, struct site_finding *
     const struct tap_image_stream *s = tap_image_find(c->image, c->site, FO_KIND_D, NULL);
     struct layout d;
     struct site_tile t = {0};
-    size_t lost = 0, last = 0, types = sizeof output_types / sizeof *output_types;
+    size_t lost = 0, tried = 0, types = sizeof output_types / sizeof *output_types;
     bool settled = false;
     if (!c->output->given || !s)
         return STATUS_OK;
@@ -222,12 +228,10 @@ enum status site_epilogue_check(const struct site_case *c, struct site_finding *
         site_conclude(f, FO_UNDECIDED, "", "the last D of %zu warpgroups is not in the window of the capture", lost);
         goto cleanup;
     }
-    for (size_t i = 0; i < types; i++)
-        last = output_types[i].file == c->output->source.plain.type ? i : last;
     for (size_t i = 0; st == STATUS_OK && !settled && i < types; i++)
-        if (output_types[i].file == c->output->source.plain.type)
-            st = judge(&t, c->output, site_type_find(output_types[i].type), i == last, &settled, f, e);
-    if (st == STATUS_OK && !settled)
+        if (output_types[i].file == c->output->source.plain.type && ++tried)
+            st = judge(&t, c->output, site_type_find(output_types[i].type), &settled, f, e);
+    if (st == STATUS_OK && !tried)
         site_conclude(f, FO_UNDECIDED, "", "an output is u2 (bf16 or f16 bits), f4, u4 or i4");
 cleanup:
     site_tile_free(&t);

@@ -115,8 +115,8 @@ static bool explain_decode(const struct site_samples *s, struct site_fault *out,
         wrong++;
         one = code;
         text_add(text, "    code %u is decoded to %g, should be %g\n", code, t.value[code], right);
-        json_array_append_new(lines, json_pack("{s:i, s:o, s:o}", "code", (int)code, "found", json_number(t.value[code]),
-                                               "expected", json_number(right)));
+        json_array_append_new(lines, json_pack("{s:i, s:o, s:o}", "code", (int)code, "found",
+                                               json_number(t.value[code]), "expected", json_number(right)));
     }
     json_object_set_new(document, "decode_table_wrong", lines);
     out->stage = "decode";
@@ -149,12 +149,14 @@ enum status site_fault_name(const struct site_samples *s, struct site_fault *out
                             struct error *e)
 {
     struct site_fault f = {.stage = "values"};
-    bool known = explain_relation(s, &f) || explain_bytes(s, &f) || explain_decode(s, &f, text, document);
+    bool known = explain_relation(s, &f) || explain_bytes(s, &f);
     if (!known) {
         enum status st = site_scale_explain(s, &f, &known, text, document, e);
         if (st != STATUS_OK)
             return st;
     }
+    /* One factor for all would be a table too: the scales come first. */
+    known = known || explain_decode(s, &f, text, document);
     if (!known)
         snprintf(f.cause, sizeof f.cause, "no known decode or scale fault explains the values: %zu of %zu are wrong",
                  s->wrong, s->count);

@@ -1,4 +1,5 @@
 #include "oracle/answer/site_order.h"
+#include "oracle/answer/site_partial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,16 +44,14 @@ static void place_views(const struct site_tile *t, const struct site_matrix *m, 
         o->first++;
 }
 
-/* Ask about the records that conform, or about those that do not. `form` of the matrix. */
+/* Ask about the records that conform, or about those that do not, `most` of them. `form` of the matrix. */
 static enum status ask(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at, bool conform,
-                       int form, struct site_order *o, struct error *e)
+                       int form, size_t most, struct site_order *o, struct error *e)
 {
     struct infer_view view[VIEWS_MOST] = {{0}};
-    struct infer_question q = {.domain = t->contract.domain,
-                               .codomain = t->contract.codomain,
-                               .view = view,
-                               .contract = &t->contract};
-    for (size_t v = 0; v < t->views && q.views < VIEWS_MOST; v++) {
+    struct infer_question q = {
+        .domain = t->contract.domain, .codomain = t->contract.codomain, .view = view, .contract = &t->contract};
+    for (size_t v = 0; v < t->views && q.views < most; v++) {
         const struct site_place *p = &o->place[v];
         if (p->found != conform || (conform && (p->form != form || !inside(t, m, p))))
             continue;
@@ -83,6 +82,29 @@ static enum status ask(const struct site_tile *t, const struct site_matrix *m, c
     o->known = answer.found && !answer.whole && (answer.family != INFER_TABLE || answer.unique);
     if (o->known && !conform)
         o->form = form;
+    return STATUS_OK;
+}
+
+/* No map of the engine: is the order wrong in some threads only? */
+static enum status ask_partial(const struct site_tile *t, const struct site_matrix *m, int form, struct site_order *o,
+                               struct error *e)
+{
+    size_t view[VIEWS_MOST], views = 0;
+    struct layout map;
+    bool found;
+    for (size_t v = 0; v < t->views && views < VIEWS_MOST; v++)
+        if (!o->place[v].found)
+            view[views++] = v;
+    enum status s = site_partial_infer(t, m, form, view, views, &map, &found, e);
+    if (s != STATUS_OK || !found)
+        return s;
+    if (o->asked)
+        layout_free(&o->answer.map);
+    o->answer.map = map;
+    o->answer.found = o->asked = o->known = o->partial = true;
+    o->answer.family = INFER_TABLE;
+    o->asked_views = views;
+    o->form = form;
     return STATUS_OK;
 }
 
@@ -118,10 +140,15 @@ enum status site_order_infer(const struct site_tile *t, const struct site_matrix
     bool all = o.conforming == t->views;
     if (engine_takes(t, m)) {
         if (all)
-            s = ask(t, m, at, true, o.form, &o, e);
+            s = ask(t, m, at, true, o.form, VIEWS_MOST, &o, e);
+        /* All of them share a map, or the first has one of its own. */
         for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
-            s = ask(t, m, at, false, f, &o, e);
+            s = ask(t, m, at, false, f, VIEWS_MOST, &o, e);
+        for (int f = 0; o.conforming + 1 < t->views && s == STATUS_OK && f < m->forms && !o.known; f++)
+            s = ask(t, m, at, false, f, 1, &o, e);
     }
+    for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
+        s = ask_partial(t, m, f, &o, e);
     if (s == STATUS_OK && !all && o.known)
         s = count_same(t, m, &o, e);
     if (s == STATUS_OK)

@@ -17,6 +17,7 @@ struct site_order {
     /* A map that says something: of a tile, and no table that is one of many (where values are few, almost any table
      * fits, also when the values are wrong). */
     bool known;
+    bool partial;       /* answer.map is that of site_partial: right but for some threads */
     size_t asked_views; /* records in the question */
     size_t same;        /* records that do not conform and that answer.map explains */
     size_t first;       /* the first record that does not conform; 0 when all do */

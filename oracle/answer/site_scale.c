@@ -165,8 +165,8 @@ static void list_groups(const struct groups *g, struct text *text, json_t *docum
         if (!x->known || !x->power || ++wrong > SHOWN)
             continue;
         text_add(text, "    row %u, block %u: times 2^%d\n", x->row, x->block, x->power);
-        json_array_append_new(list, json_pack("{s:i, s:i, s:i}", "row", (int)x->row, "block", (int)x->block, "power",
-                                              x->power));
+        json_array_append_new(
+            list, json_pack("{s:i, s:i, s:i}", "row", (int)x->row, "block", (int)x->block, "power", x->power));
     }
     if (wrong > SHOWN)
         text_add(text, "    and %zu more\n", wrong - SHOWN);

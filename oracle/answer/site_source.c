@@ -138,9 +138,7 @@ double site_code_value(enum site_coding coding, unsigned code)
 {
     if (coding == SITE_MXFP4)
         return fp4_decode((struct fp4){(uint8_t)code});
-    if (coding == SITE_INT4)
-        return code < 8 ? (double)code : (double)code - 16;
-    return (double)code - 8;
+    return int4_decode((struct int4){(uint8_t)code}, coding == SITE_INT4 ? INT4_TWOS_COMPLEMENT : INT4_OFFSET8);
 }
 
 /* What one entry is, in the type. */
@@ -150,9 +148,9 @@ static uint32_t plain_bits(const struct site_source *s, const struct site_type *
 {
     const void *data = s->plain.data;
     switch (npy_item_size(s->plain.type)) {
-    case 1:
+    case sizeof(uint8_t):
         return ((const uint8_t *)data)[i] & t->mask;
-    case 2:
+    case sizeof(uint16_t):
         return ((const uint16_t *)data)[i] & t->mask;
     default:
         return ((const uint32_t *)data)[i] & t->mask;
@@ -165,6 +163,11 @@ static uint32_t plain_rounded(const struct site_source *s, const struct site_typ
 static uint32_t plain_cut(const struct site_source *s, const struct site_type *t, size_t i)
 {
     return site_type_truncate(t, ((const float *)s->plain.data)[i]);
+}
+static uint32_t plain_ties_away(const struct site_source *s, const struct site_type *t, size_t i)
+{
+    (void)t;
+    return tf32_encode_ties_away(((const float *)s->plain.data)[i]).bits;
 }
 static uint32_t code_bare(const struct site_source *s, const struct site_type *t, size_t i)
 {
@@ -183,21 +186,23 @@ static uint32_t code_scaled(const struct site_source *s, const struct site_type 
 /* The forms of each coding, the one that was asked for first. */
 struct form_rule {
     enum site_coding coding;
-    bool of_floats; /* SITE_PLAIN: of f4 files */
+    bool of_floats;   /* SITE_PLAIN: of f4 files */
+    const char *only; /* this type; NULL for all */
     entry *entry;
     const char *what;
     enum fo_verdict verdict;
 };
 static const struct form_rule form_rules[] = {
-    {SITE_PLAIN, false, plain_bits, "", FO_CONFORMS},
-    {SITE_PLAIN, true, plain_rounded, "", FO_CONFORMS},
-    {SITE_PLAIN, true, plain_cut, "the matrix cut to the type instead of rounded", FO_PERMITTED},
-    {SITE_INT4, false, code_bare, "", FO_CONFORMS},
-    {SITE_INT4, false, code_raw, "the bare nibbles, without their sign", FO_PERMITTED},
-    {SITE_INT4_OFFSET8, false, code_bare, "", FO_CONFORMS},
-    {SITE_INT4_OFFSET8, false, code_raw, "the bare nibbles, without the offset of 8", FO_PERMITTED},
-    {SITE_MXFP4, false, code_scaled, "", FO_CONFORMS},
-    {SITE_MXFP4, false, code_bare, "the matrix without its block scales", FO_PERMITTED},
+    {SITE_PLAIN, false, NULL, plain_bits, "", FO_CONFORMS},
+    {SITE_PLAIN, true, NULL, plain_rounded, "", FO_CONFORMS},
+    {SITE_PLAIN, true, "tf32", plain_ties_away, "the matrix rounded with ties away from zero", FO_CONFORMS},
+    {SITE_PLAIN, true, NULL, plain_cut, "the matrix cut to the type instead of rounded", FO_PERMITTED},
+    {SITE_INT4, false, NULL, code_bare, "", FO_CONFORMS},
+    {SITE_INT4, false, NULL, code_raw, "the bare nibbles, without their sign", FO_PERMITTED},
+    {SITE_INT4_OFFSET8, false, NULL, code_bare, "", FO_CONFORMS},
+    {SITE_INT4_OFFSET8, false, NULL, code_raw, "the bare nibbles, without the offset of 8", FO_PERMITTED},
+    {SITE_MXFP4, false, NULL, code_scaled, "", FO_CONFORMS},
+    {SITE_MXFP4, false, NULL, code_bare, "the matrix without its block scales", FO_PERMITTED},
 };
 
 static enum status check_item(const struct site_source *s, const struct site_type *t, struct error *e)
@@ -223,7 +228,7 @@ enum status site_matrix_make(const struct site_source *s, const struct site_type
         st = error_set(e, STATUS_NO_MEMORY, "no memory for a matrix of %zu x %zu", s->rows, s->columns);
     for (size_t r = 0; st == STATUS_OK && r < sizeof form_rules / sizeof *form_rules; r++) {
         const struct form_rule *rule = &form_rules[r];
-        if (rule->coding != s->coding || rule->of_floats != floats)
+        if (rule->coding != s->coding || rule->of_floats != floats || (rule->only && strcmp(rule->only, t->name) != 0))
             continue;
         uint32_t *value = malloc(bytes);
         if (!value) {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { THREAD, REG, PART };
-enum { REGISTER_BITS = 32, STEP_ROWS = 8 };
+enum { REGISTER_BITS = 32, STEP = 8, LOOKED_AT = 1024, LEAST = 64 };
 
 enum status site_tile_make(const struct layout *contract, const struct site_type *type, size_t views,
                            struct site_tile *out, struct error *e)
@@ -159,8 +159,7 @@ static void search(const struct site_tile *t, const uint32_t *value, const struc
         for (size_t j = 0; j < m->columns && !p->several; j += step_j) {
             bool inside = i + t->rows <= m->rows && j + t->columns <= m->columns;
             size_t compared;
-            if ((!inside && (i % t->rows || j % t->columns)) ||
-                !fits_at(t, value, m, matrix, i, j, &compared))
+            if ((!inside && (i % t->rows || j % t->columns)) || !fits_at(t, value, m, matrix, i, j, &compared))
                 continue;
             if (p->found) {
                 p->several = true;
@@ -199,14 +198,16 @@ struct agreement {
 
 /* Plain values: the same digits. Zeros say nothing. */
 static struct agreement agree_plain(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
-                                    const uint32_t *matrix_digits, size_t i0, size_t j0)
+                                    const uint32_t *matrix_digits, size_t i0, size_t j0, size_t every)
 {
     struct agreement a = {0, 0};
-    for (size_t s = 0; s < t->slots; s++) {
+    for (size_t s = 0; s < t->slots; s += every) {
         size_t i = i0 + t->row[s], j = j0 + t->column[s];
         if (i >= m->rows || j >= m->columns)
             continue;
         uint32_t want = matrix_digits[i * m->columns + j];
+        if (want == UINT32_MAX && digits[s] == UINT32_MAX)
+            continue;
         a.of++;
         a.right += digits[s] == want;
     }
@@ -217,11 +218,11 @@ static struct agreement agree_plain(const struct site_tile *t, const uint32_t *d
  * hold. This finds the tile also under a wrong decode table. */
 enum { SIGHTS = 64 };
 static struct agreement agree_coded(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
-                                    size_t i0, size_t j0)
+                                    size_t i0, size_t j0, size_t every)
 {
     struct agreement a = {0, 0};
     uint16_t seen[SITE_CODES][SIGHTS] = {{0}};
-    for (size_t s = 0; s < t->slots; s++) {
+    for (size_t s = 0; s < t->slots; s += every) {
         size_t i = i0 + t->row[s], j = j0 + t->column[s];
         if (i >= m->rows || j >= m->columns)
             continue;
@@ -248,38 +249,54 @@ static void take_digits(const struct site_type *type, const uint32_t *value, siz
     }
 }
 
+/* `matrix_digits` NULL: codes. */
+static struct agreement agree(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
+                              const uint32_t *matrix_digits, size_t i0, size_t j0, size_t every)
+{
+    return matrix_digits ? agree_plain(t, digits, m, matrix_digits, i0, j0, every)
+                         : agree_coded(t, digits, m, i0, j0, every);
+}
+
+/* The best of all places, by some of the slots. */
+static void search_near(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
+                        const uint32_t *matrix_digits, struct site_place *best)
+{
+    /* odd, so that no register is left out */
+    size_t every = (t->slots / LOOKED_AT) | 1;
+    for (size_t i = 0; i < m->rows; i += STEP)
+        for (size_t j = 0; j < m->columns; j += STEP) {
+            struct agreement a = agree(t, digits, m, matrix_digits, i, j, every);
+            if (a.of >= LEAST && a.right * (best->compared ? best->compared : 1) > best->right * a.of)
+                *best = (struct site_place){.i0 = i, .j0 = j, .right = a.right, .compared = a.of};
+        }
+}
+
 enum status site_place_near(const struct site_tile *t, size_t view, const struct site_matrix *m,
                             const struct site_at *at, struct site_place *out, struct error *e)
 {
     bool coded = m->source->code != NULL;
     size_t count = coded ? 1 : m->rows * m->columns;
     uint32_t *digits = malloc(t->slots * sizeof *digits), *matrix_digits = malloc(count * sizeof *matrix_digits);
-    struct site_place best = {0};
+    struct site_place best = {.i0 = at->i0, .j0 = at->j0};
+    enum status s = STATUS_OK;
     if (!digits || !matrix_digits) {
-        free(digits);
-        free(matrix_digits);
-        return error_set(e, STATUS_NO_MEMORY, "no memory to look for a tile in a matrix of %zu x %zu", m->rows,
-                         m->columns);
+        s = error_set(e, STATUS_NO_MEMORY, "no memory to look for a tile in a matrix of %zu x %zu", m->rows,
+                      m->columns);
+        goto cleanup;
     }
     take_digits(t->type, t->view[view].value, t->slots, coded, digits);
     if (!coded)
         take_digits(t->type, m->form[0].value, count, false, matrix_digits);
-    for (size_t i = at->known ? at->i0 : 0; i < m->rows; i += STEP_ROWS) {
-        for (size_t j = at->known ? at->j0 : 0; j < m->columns; j += t->columns) {
-            struct agreement a = coded ? agree_coded(t, digits, m, i, j)
-                                       : agree_plain(t, digits, m, matrix_digits, i, j);
-            if (a.of * 4 >= t->slots && a.right * (best.compared ? best.compared : 1) > best.right * a.of)
-                best = (struct site_place){.i0 = i, .j0 = j, .right = a.right, .compared = a.of};
-            if (at->known)
-                break;
-        }
-        if (at->known)
-            break;
-    }
+    if (!at->known)
+        search_near(t, digits, m, coded ? NULL : matrix_digits, &best);
+    struct agreement a = agree(t, digits, m, coded ? NULL : matrix_digits, best.i0, best.j0, 1);
+    best.right = a.right;
+    best.compared = a.of;
+    /* A wrong place agrees in about a quarter (codes) or less (values). */
+    best.found = a.of >= LEAST && a.right * 10 >= a.of * 7;
+    *out = best;
+cleanup:
     free(digits);
     free(matrix_digits);
-    /* A wrong place agrees in about a quarter (codes) or less (values). */
-    best.found = best.compared && best.right * 10 >= best.compared * 7;
-    *out = best;
-    return STATUS_OK;
+    return s;
 }

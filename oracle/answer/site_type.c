@@ -4,14 +4,98 @@
 #include <stddef.h>
 #include <string.h>
 
-/* source: OCP 8-bit Floating Point Specification (e4m3, e5m2), IEEE 754 (f16, f32), PTX ISA "Alternate Floating-Point
- * Data Formats" (bf16, tf32: 32 bits of which the low 13 are not read). */
+#include "reference/number.h"
+
+static double bf16_number(uint32_t b)
+{
+    return bf16_decode((struct bf16){(uint16_t)b});
+}
+static uint32_t bf16_bits(double x)
+{
+    return bf16_encode((float)x).bits;
+}
+static double f16_number(uint32_t b)
+{
+    return f16_decode((struct f16){(uint16_t)b});
+}
+static uint32_t f16_bits(double x)
+{
+    return f16_encode((float)x).bits;
+}
+static double tf32_number(uint32_t b)
+{
+    return tf32_decode((struct tf32){b});
+}
+static uint32_t tf32_bits(double x)
+{
+    return tf32_encode((float)x).bits;
+}
+static double f32_number(uint32_t b)
+{
+    return f32_from_bits(b);
+}
+static uint32_t f32_of(double x)
+{
+    return f32_bits((float)x);
+}
+static double e4m3_number(uint32_t b)
+{
+    return e4m3_decode((struct e4m3){(uint8_t)b});
+}
+static uint32_t e4m3_bits(double x)
+{
+    return e4m3_encode((float)x).bits;
+}
+static double e5m2_number(uint32_t b)
+{
+    return e5m2_decode((struct e5m2){(uint8_t)b});
+}
+static uint32_t e5m2_bits(double x)
+{
+    return e5m2_encode((float)x).bits;
+}
+static double s8_number(uint32_t b)
+{
+    return b < 0x80 ? (double)b : (double)b - 0x100;
+}
+static double u8_number(uint32_t b)
+{
+    return b;
+}
+static double s32_number(uint32_t b)
+{
+    return (int32_t)b;
+}
+
+/* Nearest in low..high; NaN is 0. */
+static uint32_t whole(double x, double low, double high)
+{
+    double r = isnan(x) ? 0 : rint(x);
+    return (uint32_t)(int64_t)(r < low ? low : r > high ? high : r);
+}
+static uint32_t s8_bits(double x)
+{
+    return whole(x, INT8_MIN, INT8_MAX) & 0xff;
+}
+static uint32_t u8_bits(double x)
+{
+    return whole(x, 0, UINT8_MAX);
+}
+static uint32_t s32_bits(double x)
+{
+    return whole(x, INT32_MIN, INT32_MAX);
+}
+
 static const struct site_type types[] = {
-    {"bf16", 16, 8, 7, 127, true, false, 0xffff}, {"f16", 16, 5, 10, 15, true, false, 0xffff},
-    {"tf32", 32, 8, 10, 127, true, false, 0xffffe000}, {"f32", 32, 8, 23, 127, true, false, 0xffffffff},
-    {"e4m3", 8, 4, 3, 7, false, false, 0xff}, {"e5m2", 8, 5, 2, 15, true, false, 0xff},
-    {"s8", 8, 0, 0, 0, false, true, 0xff}, {"u8", 8, 0, 0, 0, false, false, 0xff},
-    {"s32", 32, 0, 0, 0, false, true, 0xffffffff},
+    {"bf16", 16, 0, false, 0xffff, bf16_number, bf16_bits},
+    {"f16", 16, 0, false, 0xffff, f16_number, f16_bits},
+    {"tf32", 32, 13, false, 0xffffe000, tf32_number, tf32_bits},
+    {"f32", 32, 0, false, 0xffffffff, f32_number, f32_of},
+    {"e4m3", 8, 0, false, 0xff, e4m3_number, e4m3_bits},
+    {"e5m2", 8, 0, false, 0xff, e5m2_number, e5m2_bits},
+    {"s8", 8, 0, true, 0xff, s8_number, s8_bits},
+    {"u8", 8, 0, true, 0xff, u8_number, u8_bits},
+    {"s32", 32, 0, true, 0xffffffff, s32_number, s32_bits},
 };
 
 const struct site_type *site_type_find(const char *name)
@@ -22,81 +106,35 @@ const struct site_type *site_type_find(const char *name)
     return NULL;
 }
 
-/* Bits below those that the type has: tf32 lies in the high end of 32. */
-static int spare(const struct site_type *t)
-{
-    return t->bits - 1 - t->exponent - t->mantissa;
-}
-
 double site_type_decode(const struct site_type *t, uint32_t bits)
 {
-    bits &= t->mask;
-    if (!t->exponent) {
-        double top = ldexp(1, t->bits);
-        return t->is_signed && bits >> (t->bits - 1) ? (double)bits - top : (double)bits;
-    }
-    bits >>= spare(t);
-    uint32_t fraction = bits & ((1u << t->mantissa) - 1), most = (1u << t->exponent) - 1;
-    uint32_t field = bits >> t->mantissa & most;
-    double sign = bits >> (t->exponent + t->mantissa) ? -1 : 1;
-    if (field == most && t->infinite)
-        return fraction ? NAN : sign * INFINITY;
-    if (field == most && fraction == (1u << t->mantissa) - 1)
-        return NAN;
-    if (field == 0)
-        return sign * ldexp(fraction, 1 - t->bias - t->mantissa);
-    return sign * ldexp(fraction + (1u << t->mantissa), (int)field - t->bias - t->mantissa);
-}
-
-/* |x| in units of the last place of its binade. */
-static uint32_t encode_float(const struct site_type *t, double x, double (*to_integer)(double))
-{
-    uint32_t most = (1u << t->exponent) - 1, sign = signbit(x) ? 1u << (t->exponent + t->mantissa) : 0;
-    uint32_t infinity = most << t->mantissa, full = (1u << t->mantissa) - 1;
-    uint32_t beyond = t->infinite ? infinity : (infinity | full) - 1;
-    if (isnan(x))
-        return (infinity | full) << spare(t);
-    if (isinf(x))
-        return (sign | beyond) << spare(t);
-    int e = 0;
-    frexp(x, &e);
-    e = x == 0 || e - 1 < 1 - t->bias ? 1 - t->bias : e - 1;
-    /* A carry out of the fraction runs into the exponent, which is what it should do. */
-    double units = to_integer(ldexp(fabs(x), t->mantissa - e));
-    double magnitude = units + ldexp((double)(e + t->bias - 1), t->mantissa);
-    uint32_t bits = magnitude >= (double)beyond ? beyond : (uint32_t)magnitude;
-    return (sign | bits) << spare(t);
-}
-
-static uint32_t encode(const struct site_type *t, double x, double (*to_integer)(double))
-{
-    if (t->exponent)
-        return encode_float(t, x, to_integer);
-    double low = t->is_signed ? -ldexp(1, t->bits - 1) : 0, high = ldexp(1, t->bits - t->is_signed) - 1;
-    double whole = isnan(x) ? 0 : to_integer(x);
-    whole = whole < low ? low : whole > high ? high : whole;
-    return (uint32_t)(int64_t)whole & t->mask;
+    return t->decode(bits & t->mask);
 }
 
 uint32_t site_type_encode(const struct site_type *t, double x)
 {
-    return encode(t, x, rint);
+    return t->encode(x) & t->mask;
 }
 
 uint32_t site_type_truncate(const struct site_type *t, double x)
 {
-    return encode(t, x, trunc);
+    if (t->integer)
+        return site_type_encode(t, trunc(x));
+    uint32_t bits = site_type_encode(t, x);
+    /* Sign and magnitude: one less is the next towards zero. */
+    return fabs(site_type_decode(t, bits)) > fabs(x) ? bits - (1u << t->spare) : bits;
 }
 
 uint32_t site_type_digits(const struct site_type *t, uint32_t bits)
 {
+    enum { FRACTION = 25 }; /* more than any type has */
     double x = fabs(site_type_decode(t, bits));
     int e;
     if (x == 0)
         return UINT32_MAX;
-    if (!t->exponent)
+    if (t->integer)
         return (uint32_t)x;
     if (!isfinite(x))
         return UINT32_MAX - 1;
-    return (uint32_t)ldexp(frexp(x, &e), t->mantissa + 1);
+    return (uint32_t)ldexp(frexp(x, &e), FRACTION);
 }

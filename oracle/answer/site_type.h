@@ -1,4 +1,4 @@
-/* site_type: the element types of captured operands: bit patterns in, numbers out, and back. */
+/* site_type: the element types of captured operands, by the names that operations write: bits to numbers and back. */
 #ifndef FO_ORACLE_ANSWER_SITE_TYPE_H
 #define FO_ORACLE_ANSWER_SITE_TYPE_H
 
@@ -6,19 +6,20 @@
 #include <stdint.h>
 
 struct site_type {
-    const char *name; /* as operations write it: "bf16", "f16", "tf32", "f32", "e4m3", "e5m2", "s8", "u8", "s32" */
+    const char *name; /* "bf16", "f16", "tf32", "f32", "e4m3", "e5m2", "s8", "u8", "s32" */
     int bits;         /* of one element */
-    int exponent, mantissa, bias; /* 0: an integer */
-    bool infinite;                /* has infinities (e4m3 has none) */
-    bool is_signed;               /* integers */
-    uint32_t mask;                /* the bits that the hardware reads: tf32 without its low 13 */
+    int spare;        /* low bits that carry nothing: 13 of tf32 */
+    bool integer;
+    uint32_t mask; /* the bits that the hardware reads */
+    double (*decode)(uint32_t bits);
+    uint32_t (*encode)(double x);
 };
 
 /* NULL for a type that is not known. */
 const struct site_type *site_type_find(const char *name);
 /* needs: bits of this type; what the mask hides is ignored. */
 double site_type_decode(const struct site_type *t, uint32_t bits);
-/* Nearest, ties to even; beyond the range the infinity where there is one, else the largest. */
+/* Nearest, ties to even; beyond the range what the conversion of the type gives (number.h), integers their largest. */
 uint32_t site_type_encode(const struct site_type *t, double x);
 /* The same, but cut towards zero. */
 uint32_t site_type_truncate(const struct site_type *t, double x);

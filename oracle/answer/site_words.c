@@ -19,8 +19,8 @@ struct displacement {
     uint32_t place_to[256];
 };
 
-static enum status displacement_make(const struct layout *contract, const struct layout *map,
-                                     struct displacement *out, struct error *e)
+static enum status displacement_make(const struct layout *contract, const struct layout *map, struct displacement *out,
+                                     struct error *e)
 {
     struct layout inverse;
     enum status s = layout_invert(contract, &inverse, e);

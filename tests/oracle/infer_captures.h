@@ -84,8 +84,7 @@ static inline uint8_t *capture_image(struct capture *c, size_t *size)
     for (uint32_t i = 0; i < c->head.streams; i++) {
         for (size_t g = 0; g < groups; g++)
             memcpy(image + c->stream[i].counters + 4 * g, &c->came[i], 4);
-        memcpy(image + c->stream[i].data, c->data[i],
-               capture_records(c) * FO_CAPTURE_THREADS * c->stream[i].words * 4);
+        memcpy(image + c->stream[i].data, c->data[i], capture_records(c) * FO_CAPTURE_THREADS * c->stream[i].words * 4);
     }
     *size = at;
     return image;
@@ -125,8 +124,8 @@ static inline struct matrix16 matrix16_random(size_t rows, size_t columns, uint6
     struct matrix16 m = {rows, columns, malloc(rows * columns * 2)};
     assert_non_null(m.bits);
     for (size_t i = 0; i < rows * columns; i++)
-        m.bits[i] = (uint16_t)(splitmix_next(&r) % 2 << 15 | (120 + splitmix_next(&r) % 12) << 7 |
-                               splitmix_next(&r) % 128);
+        m.bits[i] =
+            (uint16_t)(splitmix_next(&r) % 2 << 15 | (120 + splitmix_next(&r) % 12) << 7 | splitmix_next(&r) % 128);
     return m;
 }
 
@@ -152,9 +151,9 @@ static inline struct matrix4 matrix4_random(size_t rows, size_t columns, uint64_
     for (size_t i = 0; i < count / 32; i++)
         m.scale[i] = (uint8_t)(117 + splitmix_below(&r, 8));
     for (size_t i = 0; i < count; i++)
-        m.value.bits[i] =
-            mxfp4_decode((struct fp4){(uint8_t)matrix4_code(&m, i / columns, i % columns)}, (struct e8m0){m.scale[i / 32]})
-                .bits;
+        m.value.bits[i] = mxfp4_decode((struct fp4){(uint8_t)matrix4_code(&m, i / columns, i % columns)},
+                                       (struct e8m0){m.scale[i / 32]})
+                              .bits;
     return m;
 }
 static inline void matrix4_free(struct matrix4 *m)
@@ -208,6 +207,51 @@ static inline void expect_verdict(const struct fo_answer *a, enum fo_verdict v)
 {
     if (a->verdict != v)
         fail_msg("is %s, not %s:\n%s", fo_verdict_name(a->verdict), fo_verdict_name(v), a->text);
+}
+
+/* A question about one matrix and one capture, both written to the scratch folder. */
+struct asked {
+    char capture[SCRATCH_PATH], matrix[SCRATCH_PATH], scales[SCRATCH_PATH];
+    struct fo_infer_options o;
+};
+
+static inline void ask16(void **state, struct capture *c, const struct matrix16 *m, struct asked *a)
+{
+    scratch_path(state, "capture.bin", a->capture);
+    scratch_path(state, "matrix.npy", a->matrix);
+    capture_write(c, a->capture);
+    matrix16_write(m, a->matrix);
+    a->o = (struct fo_infer_options){.capture = a->capture, .matrix = a->matrix, .site = -1};
+}
+
+static inline void ask4(void **state, struct capture *c, const struct matrix4 *m, struct asked *a)
+{
+    ask16(state, c, &m->value, a);
+    scratch_path(state, "scales.npy", a->scales);
+    npy_write(a->matrix, NPY_U1, 2, (const size_t[]){m->rows, m->columns / 2}, m->packed, NULL);
+    npy_write(a->scales, NPY_U1, 2, (const size_t[]){m->rows, m->columns / 32}, m->scale, NULL);
+    a->o.source = "mxfp4";
+    a->o.scales = a->scales;
+}
+
+/* Several records of one site, the tiles side by side, packed in `order`. */
+static inline struct capture packed(const struct matrix16 *m, const uint8_t order[8], uint32_t iterations)
+{
+    struct capture c = capture_of(1, 1, iterations);
+    uint32_t s = capture_stream(&c, OP_BF16, "A", FO_KIND_A, 0, 4);
+    for (uint32_t n = 0; n < iterations; n++)
+        capture_pack(&c, s, n, m, 64, 16 * n, order);
+    return c;
+}
+
+/* Ask and free the capture; the matrix stays with the caller. */
+static inline struct fo_answer answer4(void **state, struct capture *c, const struct matrix4 *m, const char *at)
+{
+    struct asked a;
+    ask4(state, c, m, &a);
+    a.o.at = at;
+    capture_free(c);
+    return infer_answer_of(a.o);
 }
 
 #endif
