@@ -105,6 +105,11 @@ static void find_results_copies_are_followed(void **state)
     expect_results(KERNEL(FENCE MMA(X) COMMIT COPY WAIT(0) "@%p1 bra L;\nmov.f32 %f0, 0f00000000;\nL: mov.f32 %f0, "
                                                            "0f00000000;\n@%p1 bra M;\nM:\n" READ(0, 1, 2, 10)),
                    "0:0:%f10");
+    expect_results(KERNEL(FENCE MMA(X) COMMIT COPY WAIT(
+                       0) "@%p1 bra L;\nL: mov.f32 %f10, 0f00000000;\n@%p1 bra M;\nM:\n" READ(0, 1, 2, 10)),
+                   "0:0:%f0");
+    /* Nobody reads it, and the wait stands in another block. */
+    expect_results(KERNEL(FENCE MMA(X) COMMIT "@%p1 bra L;\nmov.u32 %r9, 1;\nL:\n" WAIT(0)), "0:0:%f0");
     /* A copy that is made on a condition is none. */
     expect_results(KERNEL(FENCE MMA(X) COMMIT "@%p1 mov.f32 %f9, %f0;\n" WAIT(0) READ(9, 1, 2, 3)), "0:0:%f0");
     /* Nobody reads it: the last copy. */
@@ -164,6 +169,10 @@ static void find_results_loops_give_the_last_site(void **state)
     expect_results(
         KERNEL("T: .branchtargets A, B;\n" FENCE "brx.idx %r1, T;\nA:\n" MMA(X) "B:\n" COMMIT WAIT(0) READ(0, 1, 2, 3)),
         "0:0:%f0");
+    /* One way to the second wait comes past the first, the other straight from the branch. */
+    expect_results(KERNEL("T: .branchtargets A, B;\n" FENCE MMA(X) COMMIT "brx.idx %r1, T;\nA:\n" WAIT(0) "B:\n" WAIT(0)
+                              READ(0, 1, 2, 3)),
+                   "0:0:%f0 1:0:%f0");
 }
 
 static void find_results_ways_that_disagree_give_none(void **state)
