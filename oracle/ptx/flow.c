@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FLOW_EDGES = 1 << 24 };
+
 static bool ends_block(enum ptx_kind kind)
 {
     return kind == PTX_BRANCH || kind == PTX_INDEXED || kind == PTX_LEAVE;
@@ -29,22 +31,10 @@ static void cut(const struct ptx_module *m, const struct ptx_function *f, struct
         flow->block_of[i] = flow->block_of[i] ? flow->blocks++ : flow->blocks - 1;
 }
 
-/* The statement whose names are the targets of a block's last statement, or NULL; a name behind the last statement of
- * the function leaves it. */
-static enum status find_targets(struct ptx_module *m, const struct ptx_function *f, const struct ptx_statement *last,
-                                const struct ptx_statement **targets, struct error *e)
+/* The statement whose names are the targets of a block's last statement, or NULL. */
+static const struct ptx_statement *targets_of(const struct ptx_module *m, const struct ptx_statement *last)
 {
-    *targets = NULL;
-    if (last->kind == PTX_BRANCH)
-        *targets = last;
-    if (last->kind != PTX_INDEXED)
-        return STATUS_OK;
-    uint32_t table = m->use[last->use].target;
-    if (table - f->statement < f->statements)
-        *targets = &m->statement[table];
-    if (!*targets || (*targets)->kind != PTX_TARGETS)
-        return lex_fail(&m->lexer, last->line, last->column, e, "the branch names no .branchtargets");
-    return STATUS_OK;
+    return last->kind == PTX_BRANCH ? last : last->kind == PTX_INDEXED ? &m->statement[m->use[last->use].target] : NULL;
 }
 
 /* Successors of every block, into `edge` or, where that is NULL, only counted. */
@@ -54,12 +44,12 @@ static enum status connect(struct ptx_module *m, const struct ptx_function *f, s
     uint32_t edges = 0;
     for (uint32_t b = 0; b < flow->blocks; b++) {
         struct flow_block *block = &flow->block[b];
-        const struct ptx_statement *last = &m->statement[block->end - 1], *targets;
-        enum status s = find_targets(m, f, last, &targets, e);
-        if (s == STATUS_OK)
-            s = module_spend(m, 1 + (uint64_t)(targets ? targets->uses : 0), e);
+        const struct ptx_statement *last = &m->statement[block->end - 1], *targets = targets_of(m, last);
+        enum status s = module_spend(m, 1 + (uint64_t)(targets ? targets->uses : 0), e);
         if (s != STATUS_OK)
             return s;
+        if (edges > FLOW_EDGES)
+            return lex_fail(&m->lexer, last->line, last->column, e, "this function has too many branches");
         block->successor = edges;
         if ((!ends_block(last->kind) || last->guarded) && b + 1 < flow->blocks) {
             if (edge)
@@ -69,7 +59,7 @@ static enum status connect(struct ptx_module *m, const struct ptx_function *f, s
         for (uint32_t u = 0; targets && u < targets->uses; u++) {
             uint32_t to = m->use[targets->use + u].target - f->statement;
             if (to >= f->statements)
-                continue;
+                continue; /* a label behind the last statement */
             if (edge)
                 edge[edges] = flow->block_of[to];
             edges++;

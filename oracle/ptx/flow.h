@@ -16,7 +16,7 @@ struct flow {
     uint32_t blocks, edges;
 };
 
-/* errors: STATUS_NO_MEMORY; STATUS_BAD_INPUT for an indexed branch that names no .branchtargets, for too many edges. */
+/* errors: STATUS_NO_MEMORY; STATUS_BAD_INPUT of module_spend. */
 enum status flow_make(struct ptx_module *m, const struct ptx_function *f, struct flow *flow, struct error *e);
 void flow_free(struct flow *flow);
 

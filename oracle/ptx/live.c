@@ -83,8 +83,7 @@ static void take_back(const struct ptx_module *m, const struct ptx_function *f, 
 {
     for (uint32_t r = s->ref; r < s->ref + s->refs; r++) {
         uint32_t i = live_index(live, f, m->ref[r].reg);
-        if (i == SYMBOL_NONE || !(m->ref[r].flags & PTX_WRITTEN) || (m->ref[r].flags & PTX_PART) || s->guarded ||
-            s->kind == PTX_MMA)
+        if (i == SYMBOL_NONE || !(m->ref[r].flags & PTX_WRITTEN) || (m->ref[r].flags & PTX_PART) || s->guarded)
             continue;
         set(in, i, false);
         set(kept, i, false);

@@ -398,6 +398,9 @@ static enum status resolve_labels(struct ptx_module *m, uint32_t first, struct e
             return lex_fail(&m->lexer, u->line, u->column, e, "'%.*s' is not declared",
                             u->length < 60 ? (int)u->length : 60, m->lexer.text + u->at);
         u->target = m->symbols.symbol[found].value;
+        if (m->statement[u->statement].kind == PTX_INDEXED &&
+            (u->target == m->statements || m->statement[u->target].kind != PTX_TARGETS))
+            return lex_fail(&m->lexer, u->line, u->column, e, "the branch names no .branchtargets");
     }
     return STATUS_OK;
 }
@@ -406,7 +409,7 @@ static enum status resolve_labels(struct ptx_module *m, uint32_t first, struct e
 static enum status read_function(struct parser *p, struct error *e)
 {
     struct ptx_module *m = p->m;
-    uint32_t scope, known, uses = m->uses;
+    uint32_t scope, known, uses = m->uses, registers = m->symbols.registers;
     enum status s = open_scope(p, 0, &scope, e);
     if (s == STATUS_OK)
         s = next(p, e);
@@ -415,10 +418,8 @@ static enum status read_function(struct parser *p, struct error *e)
         s = read_type(p, &d, e);
     if (s == STATUS_OK && is(p, "("))
         s = read_parameters(p, scope, e);
-    struct ptx_function f = {.name_at = p->t.at,
-                             .name_length = p->t.length,
-                             .statement = m->statements,
-                             .registers_from = m->symbols.registers};
+    struct ptx_function f = {
+        .name_at = p->t.at, .name_length = p->t.length, .statement = m->statements, .registers_from = registers};
     struct symbol name = {.at = f.name_at, .length = f.name_length, .declared = f.name_at, .kind = SYMBOL_VARIABLE};
     if (s == STATUS_OK)
         s = expect_kind(p, LEX_NAME, "expected the name of a function", e);

@@ -5,7 +5,8 @@
  * after the wait that covers it. Between fence and instruction compilers put copies (inline assembly ties registers by
  * mov); they are followed back for A and forward for D, so that a recorder names a register that exists at its point.
  *
- * A point is a byte offset of the text: whole statements may be inserted there, at the beginning of a statement.
+ * A point is a byte offset of the text: whole statements may be inserted there, at the beginning of a statement. They
+ * must not branch, and two stores under one predicate do: see README.md.
  * Register names are valid in the scope of the point. Everything is owned by the struct; names point into `names`.
  * source: PTX ISA, "Asynchronous warpgroup level matrix instructions": wgmma.fence, commit_group, wait_group. */
 #ifndef FO_ORACLE_PTX_SITES_H

@@ -317,7 +317,7 @@ enum status statement_parse(struct ptx_module *m, const struct lex_token *first,
     if (s != STATUS_OK)
         return s;
     statement = &m->statement[r.statement];
-    if (r.whole && begins(opcode, "mov") && r.operand == 1 && statement->refs == guard + 2)
+    if (r.whole && begins(opcode, "mov") && statement->refs == guard + 2)
         statement->kind = PTX_COPY;
     if (statement->kind == PTX_WAIT && r.tokens == 0)
         return lex_fail(l, name.line, name.column, e, "wgmma.wait_group wants a number");

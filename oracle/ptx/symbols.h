@@ -10,7 +10,8 @@
 
 #include "reference/status.h"
 
-enum { SYMBOLS_DEPTH = 64, SYMBOL_NONE = UINT32_MAX };
+enum { SYMBOLS_DEPTH = 64 };
+#define SYMBOL_NONE UINT32_MAX
 enum symbol_kind { SYMBOL_REGISTER, SYMBOL_RANGE, SYMBOL_VARIABLE, SYMBOL_LABEL };
 
 struct symbol {

@@ -147,6 +147,46 @@ static enum status make_folder(const char *corpus, const struct folder *f, const
     return s;
 }
 
+#define PTX_HEAD ".version 8.4\n.target sm_90a\n.address_size 64\n"
+#define PTX_MMA  "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 "
+
+/* As nvcc, as Triton and as a pipelined loop write it. */
+static enum status make_ptx(const char *folder, struct error *e)
+{
+    static const struct {
+        const char *name, *text;
+    } file[] = {{"nvcc.ptx", PTX_HEAD
+                 ".extern .shared .align 16 .b8 smem[];\n.visible .entry k(.param .u64 k_0)\n.maxntid 128, 1, 1\n{\n"
+                 ".reg .pred %p<3>; .reg .b32 %r<20>; .reg .f32 %f<20>; .reg .b64 %rd<9>;\n.loc 1 3 4\n"
+                 "ld.param.u64 %rd1, [k_0]; mov.u32 %r9, %tid.x; mov.f32 %f9, 0f00000000;\n"
+                 "mov.f32 %f1, %f9; mov.f32 %f2, %f9;\n// begin inline asm\nwgmma.fence.sync.aligned;\n"
+                 "mov.b64 %rd2, {%r9, %r8};\n{\n.reg .pred p;\nsetp.ne.b32 p, %r9, 0;\n" PTX_MMA
+                 "{%f1, %f2, %f3, %f4}, {%r1, %r2, %r3, %r4}, %rd2, p, 1, 1, 1;\n}\n"
+                 "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n"
+                 "{ LAB: @%p1 bra LAB; }\nst.global.v4.f32 [%rd1+16], {%f1, %f2, %f3, %f4};\nret;\n}\n"
+                 ".file 1 \"a.cu\"\n"},
+                {"triton.ptx", PTX_HEAD
+                 ".entry t() {\n.reg .pred %p<3>; .reg .b32 %r<40>; .reg .b64 %rd<9>;\n"
+                 "wgmma.fence.sync.aligned;\nor.b64 %rd3, %rd2, 77; mov.pred %p1, -1; mov.b32 %r12, %r22;\n" PTX_MMA
+                 "{%r1,%r2,%r3,%r4}, {%r11,%r12,%r13,%r14}, %rd3, %p1, 1, 1, 0;\n"
+                 "wgmma.mma_async.sync.aligned.m64n8k8.f32.tf32.tf32 {%r1,%r2,%r3,%r4}, %rd3, %rd2, 0, 1, 1;\n"
+                 "wgmma.commit_group.sync.aligned;\nmov.b32 %r31, %r1;\nwgmma.wait_group.sync.aligned 0;\n"
+                 "st.global.b32 [%rd1], %r31;\nret;\n}\n"},
+                {"loop.ptx", PTX_HEAD
+                 ".func (.reg .b32 %o) f(.reg .b32 %i) { .reg .pred %p<3>; .reg .b32 %r<20>; .reg .b64 %rd<3>;\n"
+                 "T: .branchtargets L, E;\nbrx.idx %i, T;\nL:\nwgmma.fence.sync.aligned;\n"
+                 "wgmma.mma_async.sync.aligned.m64n8k16.f16.f16.f16 {%r1,%r2}, %rd1, %rd2, %p1, 1, 1, 0, 1;\n"
+                 "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 1;\n@%p1 bra L;\nE:\n"
+                 "wgmma.wait_group.sync.aligned 0;\nadd.u32 %o, %r1, %r2;\n@!%p2 exit;\nret;\n}\n"}};
+    char path[4096];
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < sizeof file / sizeof *file; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, file[i].name);
+        s = file_write(path, file[i].text, strlen(file[i].text), e);
+    }
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     struct error e;
@@ -157,7 +197,8 @@ int main(int argc, char **argv)
     }
     if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e) ||
         make_contracts(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
-        make_folder(argv[1], &folder_emit, "emit", &e) || make_folder(argv[1], &folder_capture, "capture", &e)) {
+        make_folder(argv[1], &folder_emit, "emit", &e) || make_folder(argv[1], &folder_capture, "capture", &e) ||
+        make_ptx(argv[1], &e)) {
         fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
         return 2;
     }
