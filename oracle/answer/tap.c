@@ -118,17 +118,13 @@ static void list_functions(const struct ptx_sites *sites, char names[NAMES_SIZE]
 
 static enum status choose(const struct fo_tap_options *o, const struct ptx_sites *sites, bool *chosen, struct error *e)
 {
-    uint32_t in_registers = 0;
-    for (uint32_t i = 0; i < sites->site_count; i++) {
-        in_registers += sites->site[i].register_a;
+    for (uint32_t i = 0; i < sites->site_count; i++)
         chosen[i] = o->all || sites->site[i].register_a;
-    }
     if (sites->site_count == 0)
         return error_set(e, STATUS_UNSUPPORTED, "no wgmma in it");
     if (count_chosen(sites, chosen) == 0)
         return error_set(e, STATUS_UNSUPPORTED,
-                         "no wgmma with A in registers (%u with A in shared memory; --all taps "
-                         "those)",
+                         "no wgmma with A in registers (%u with A in shared memory; --all taps those)",
                          sites->site_count);
     for (uint32_t i = 0; o->function && i < sites->site_count; i++)
         chosen[i] = chosen[i] && strstr(sites->site[i].function, o->function);

@@ -1,5 +1,6 @@
 #include <assert.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "oracle/answer/tap.h"
@@ -17,7 +18,8 @@ static const char declarations[] =
  */
 static void emit_zero(struct text *out)
 {
-    text_add(out, "\tld.volatile.global.u32 %%fotap_zero, [" TAP_HEAD_NAME "+48];\n");
+    text_add(out, "\tld.volatile.global.u32 %%fotap_zero, [" TAP_HEAD_NAME "+%zu];\n",
+             offsetof(struct fo_capture_head, reserved));
 }
 
 /* The window of the filter; block and thread are linear indices. Leaves slot * 128 + thread in index. */

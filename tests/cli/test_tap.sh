@@ -1,7 +1,7 @@
 #!/bin/sh
 # tap, and the stand-in for ptxas: exit status, what is written, and what the real ptxas is given.
 . tests/cli/lib.sh
-standin=$(dirname "$fragoracle")/fragoracle-ptxas
+standin=$(cd "$(dirname "$fragoracle")" && pwd)/fragoracle-ptxas
 module=tests/cli/tap.ptx
 out=$scratch/out.ptx
 unset FRAGORACLE_TAP FRAGORACLE_TAP_LOG FRAGORACLE_PTXAS CUDA_HOME CUDA_PATH
