@@ -76,7 +76,7 @@ static void emit_of_a_result_alone_is_exactly_this(void **state)
                         "\t.reg .b32 %fotap_index, %fotap_thread, %fotap_a, %fotap_b, %fotap_c, %fotap_zero;\n"
                         "\t.reg .b32 %fotap_lo, %fotap_hi, %fotap_width, %fotap_v<4>;\n"
                         "\t.reg .b64 %fotap_base, %fotap_to;\n"
-                        "\tld.volatile.global.u32 %fotap_zero, [fragoracle_tap_head+48];\n"
+                        "\tld.volatile.global.u32 %fotap_zero, [fragoracle_tap_head+56];\n"
                         "\tmov.u32 %fotap_a, %ctaid.z;\n"
                         "\tmov.u32 %fotap_b, %nctaid.y;\n"
                         "\tmov.u32 %fotap_c, %ctaid.y;\n"

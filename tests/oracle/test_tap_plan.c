@@ -218,7 +218,9 @@ static void head_reads_back_through_the_structs(void **state)
     assert_int_equal(h.iterations, 4);
     assert_int_equal(h.keep_last, 1);
     assert_int_equal(h.bytes, p.bytes);
-    for (int i = 0; i < 4; i++)
+    assert_int_equal(h.refused, 0);
+    assert_int_equal(h.room, 0);
+    for (int i = 0; i < 2; i++)
         assert_int_equal(h.reserved[i], 0);
     assert_string_equal(s[0].op, "wgmma.m64n64k16.f32.bf16.bf16.rs");
     assert_string_equal(s[0].operand, "A");
