@@ -50,6 +50,7 @@ all_help() {
     helps emit "default 80,208,192" "sample (default)" --out
     helps score --in --out
     helps tap "-o, --out=OUT.ptx" "(default 0)" "(default 1)" "(default 4)" "ptxas on PATH"
+    helps infer --capture --matrix --b --output "plain (default)" "(default: searched)" "(default all)"
     helps check "rs (default)" "default auto" "(default 1000000)" "Seed of everything that is drawn (default 1)"
     local listed
     listed=$("$binary" --help | grep -c '^  [a-z]')
@@ -60,7 +61,7 @@ commands_and_options() {
     refuses "unknown command 'frobnicate'" frobnicate
     refuses "unknown command ''" ""
     refuses "unknown command" --json
-    for command in list map capture decode pack unpack probe emit score tap check; do
+    for command in list map capture decode pack unpack probe emit score tap infer check; do
         refuses "--frobnicate" "$command" --frobnicate
     done
     refuses "requires an argument" decode --expert
@@ -76,6 +77,8 @@ commands_and_options() {
     refuses "needed" unpack
     refuses "needed" score
     refuses "needed" emit
+    refuses "needed" infer
+    refuses "--matrix" infer --capture "$work/packed/values.npy"
     refuses "frob" probe frob
     refuses "frob" emit frob --out "$work/out"
 }
@@ -176,6 +179,9 @@ files() {
     refuses "$none" score --in "$none"
     refuses "$bytes" score --in "$bytes"
     refuses "$work/folder" score --in "$work/folder"
+    refuses "$none" infer --capture "$none" --matrix "$none"
+    refuses "$bytes" infer --capture "$bytes" --matrix "$work/emit/x_0.npy"
+    refuses "$work/folder" infer --capture "$work/folder" --matrix "$work/emit/x_0.npy"
     refuses "$none" map $op A --against "$none"
     refuses "$bytes" map $op A --against "$bytes"
     refuses "$work/packed/values.npy" map $op A --against "$work/packed/values.npy"
