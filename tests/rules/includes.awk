@@ -12,6 +12,9 @@ BEGIN {
     # The bit patterns are all that kernels/ may know of reference/.
     bits = "^reference/(fp4|e8m0|bf16)\\.h$"
 
+    # Made to be included by kernels of others; the examples of scripts/ stand for those.
+    public_device = "kernels/fragoracle_device.h"
+
     # Headers that are no third party: C17, POSIX, argp, OpenMP.
     libc = "^(assert|complex|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal|stdalign|stdarg|" \
         "stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|string|strings|tgmath|threads|time|uchar|wchar|" \
@@ -50,6 +53,9 @@ function quoted(    to) {
     } else if (room == "kernels" && to == "reference") {
         if (target !~ bits)
             wrong("kernels/ includes fp4.h, e8m0.h and bf16.h of reference/, nothing else")
+    } else if (room == "scripts" && to == "kernels") {
+        if (target != public_device)
+            wrong("scripts/ includes " public_device " of kernels/, nothing else")
     } else if (to != room && index(" " may[room] " ", " " to " ") == 0)
         wrong(room "/ may not include " to "/")
 }

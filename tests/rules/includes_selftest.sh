@@ -33,6 +33,7 @@ clean_tree() {
     plant tests/kernels/test_rs.c '"kernels/rs_index.h"'
     plant tests/kernels/test_rs.c '"tests/support/random.h"'
     plant tests/kernels/test_rs.c '<cmocka.h>'
+    plant scripts/attach/example.cu '"kernels/fragoracle_device.h"'
     plant artifacts/report.c '"../anything.h"'
 }
 check() { # WANTED STATUS, WORDS, NAME
@@ -87,6 +88,8 @@ wrong tests/kernels/test_rs.c '<cuda.h>'
 wrong oracle/io/npy.c '"npy.h"'
 wrong oracle/io/npy.c '"../io/npy.h"'
 wrong oracle/io/npy.c 'MACRO'
+wrong scripts/attach/example.cu '"kernels/rs_gemm.h"'
+wrong scripts/attach/example.cu '"kernels/ptx_wgmma.cuh"'
 wrong src/new.c '<stdint.h>'
 clean_tree
 printf '  #\tinclude  "probes/score.h" // why\n' >>"$tree/kernels/rs_gemm.cu"
