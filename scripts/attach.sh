@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The three ways of oracle/ATTACH.md, each on its small kernel of scripts/attach/: capture it and judge the capture, first
-# as it is, then with the A registers R1 and R2 exchanged, which must be found.
-#   scripts/attach.sh [OUT]      OUT: folder for everything, default results/attach; it must not exist, or have been made
-#                                by this script. FRAGORACLE_BUILD: the build folder, default build/default, which is
-#                                built where it is missing
+# The three ways of oracle/ATTACH.md, each on its small kernel of scripts/attach/: capture it and judge the capture,
+# first as it is, then with the A registers R1 and R2 exchanged, which must be found.
+#   scripts/attach.sh [OUT]      OUT: folder for everything, default results/attach; it must not exist, or have been
+#                                made by this script. FRAGORACLE_BUILD: the build folder, default build/default, which
+#                                is built where it is missing
 # Needs a Hopper GPU, nvcc, and for Triton a python3 with triton and torch. One line a step: way, verdict, seconds.
 # Exit status: 0 all six came out as they should; 1 one did not; 2 trouble, or a way was not run for want of a tool.
 set -euo pipefail
@@ -36,7 +36,7 @@ mkdir -p "$out"
 unset FRAGORACLE_TAP FRAGORACLE_TAP_LOG FRAGORACLE_TAP_OUT FRAGORACLE_TAP_LAUNCHES FRAGORACLE_TAP_KERNEL
 unset FRAGORACLE_PTXAS CUDA_INJECTION64_PATH TRITON_PTXAS_PATH TRITON_CACHE_DIR
 
-# ---- the ways ---------------------------------------------------------------------------------------------------------
+# ---- the ways -------------------------------------------------------------------------------------------------------
 # way_WAY FOLDER [--wrong] leaves the matrices and the capture in FOLDER; missing_WAY says which tool it lacks.
 
 nvcc_flags=(-gencode "arch=compute_90a,code=sm_90a" -lineinfo -I.)
@@ -91,8 +91,8 @@ way_standin() {
         runs $((${2:+1})) python3 scripts/attach/triton_int8.py "$1"
 }
 
-# The mistake for a kernel whose author cannot be asked to make it: a ptxas that exchanges the second and third register
-# of A in every wgmma that takes A from registers, and goes on to the stand-in. Such a line has two lists in braces:
+# The mistake for a kernel whose author cannot be asked to make it: a ptxas that exchanges the second and third
+# register of A in every wgmma that takes A from registers, and goes on to the stand-in. Such a line has two lists:
 #     wgmma.mma_async... {D registers}, {A registers}, descriptor, ...
 write_exchanger() { # FILE
     local file=$1
@@ -119,7 +119,7 @@ WRAPPER
     chmod +x "$file"
 }
 
-# ---- one step ---------------------------------------------------------------------------------------------------------
+# ---- one step -------------------------------------------------------------------------------------------------------
 
 failed=0 not_run=0
 # A capture, and what infer says of it. Prints the verdict; status 0 when it is the one that should be.

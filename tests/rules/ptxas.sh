@@ -23,6 +23,9 @@ expect 1 '(C7517)' tests/rules/serialise.cu
 expect 0 '1 kernels, 0 findings' -DCLEAN tests/rules/serialise.cu
 expect 1 'bytes spill stores' tests/rules/spill.cu
 expect 1 '2 kernels' -DCLEAN tests/rules/serialise.cu tests/rules/spill.cu
+# The example that others start from, as it is and captured.
+expect 0 '1 kernels, 0 findings' scripts/attach/matmul.cu
+expect 0 '1 kernels, 0 findings' -DFRAGORACLE_TAP scripts/attach/matmul.cu
 expect 2 '0 kernels' "$empty"
 expect 2 'does not compile' "$broken"
 echo "$ran cases, $failed failed"
