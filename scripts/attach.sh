@@ -50,7 +50,9 @@ runs() { # WANTED COMMAND...
     local wanted=$1 status=0
     shift
     "$@" || status=$?
-    [[ $status -eq $wanted ]] || { printf '%s ended with status %s, should be %s\n' "$1" $status "$wanted" && return 1; }
+    [[ $status -eq $wanted ]] && return
+    printf '%s ended with status %s, should be %s\n' "$1" $status "$wanted"
+    return 1
 }
 way_header() {
     [[ ${2-} ]] || nvcc "${nvcc_flags[@]}" -DFRAGORACLE_TAP scripts/attach/matmul.cu -o "$out/matmul-header"
@@ -158,15 +160,15 @@ step() { # WAY [--wrong]
     set -e
     if [[ $status -ne 0 ]]; then
         verdict="the capture failed, see $folder/log"
-        tail -n 20 "$folder/log" >&2
     else
         verdict=$(judge "$folder" "${capture[$1]}" ${2:+"$2"}) || status=1
-        [[ $status -eq 0 ]] || cat "$folder/verdict.txt" >&2
     fi
     end=$(date +%s%3N)
     if [[ $status -ne 0 ]]; then
         verdict="WRONG: $verdict"
         failed=$((failed + 1))
+        tail -n 20 "$folder/log" >&2
+        [[ ! -e $folder/verdict.txt ]] || cat "$folder/verdict.txt" >&2
     fi
     printf '%-18s  %-44s  %3d.%d s\n' "$name" "$verdict" $(((end - begin) / 1000)) $(((end - begin) / 100 % 10))
 }
