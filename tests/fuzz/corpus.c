@@ -189,7 +189,7 @@ static enum status make_ptx(const char *folder, struct error *e)
 {
     static const struct {
         const char *name, *text;
-    } file[] = {{"nvcc.ptx", PTX_HEAD
+    } file[] = {{"nvcc", PTX_HEAD
                  ".extern .shared .align 16 .b8 smem[];\n.visible .entry k(.param .u64 k_0)\n.maxntid 128, 1, 1\n{\n"
                  ".reg .pred %p<3>; .reg .b32 %r<20>; .reg .f32 %f<20>; .reg .b64 %rd<9>;\n.loc 1 3 4\n"
                  "ld.param.u64 %rd1, [k_0]; mov.u32 %r9, %tid.x; mov.f32 %f9, 0f00000000;\n"
@@ -199,24 +199,26 @@ static enum status make_ptx(const char *folder, struct error *e)
                  "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 0;\n"
                  "{ LAB: @%p1 bra LAB; }\nst.global.v4.f32 [%rd1+16], {%f1, %f2, %f3, %f4};\nret;\n}\n"
                  ".file 1 \"a.cu\"\n"},
-                {"triton.ptx", PTX_HEAD
+                {"triton", PTX_HEAD
                  ".entry t() {\n.reg .pred %p<3>; .reg .b32 %r<40>; .reg .b64 %rd<9>;\n"
                  "wgmma.fence.sync.aligned;\nor.b64 %rd3, %rd2, 77; mov.pred %p1, -1; mov.b32 %r12, %r22;\n" PTX_MMA
                  "{%r1,%r2,%r3,%r4}, {%r11,%r12,%r13,%r14}, %rd3, %p1, 1, 1, 0;\n"
                  "wgmma.mma_async.sync.aligned.m64n8k8.f32.tf32.tf32 {%r1,%r2,%r3,%r4}, %rd3, %rd2, 0, 1, 1;\n"
                  "wgmma.commit_group.sync.aligned;\nmov.b32 %r31, %r1;\nwgmma.wait_group.sync.aligned 0;\n"
                  "st.global.b32 [%rd1], %r31;\nret;\n}\n"},
-                {"loop.ptx", PTX_HEAD
+                {"loop", PTX_HEAD
                  ".func (.reg .b32 %o) f(.reg .b32 %i) { .reg .pred %p<3>; .reg .b32 %r<20>; .reg .b64 %rd<3>;\n"
                  "T: .branchtargets L, E;\nbrx.idx %i, T;\nL:\nwgmma.fence.sync.aligned;\n"
                  "wgmma.mma_async.sync.aligned.m64n8k16.f16.f16.f16 {%r1,%r2}, %rd1, %rd2, %p1, 1, 1, 0, 1;\n"
                  "wgmma.commit_group.sync.aligned;\nwgmma.wait_group.sync.aligned 1;\n@%p1 bra L;\nE:\n"
                  "wgmma.wait_group.sync.aligned 0;\nadd.u32 %o, %r1, %r2;\n@!%p2 exit;\nret;\n}\n"}};
+    /* For two targets: one reads, one rewrites. */
+    static const char *const formats[] = {"ptx", "tap"};
     char path[4096];
     enum status s = STATUS_OK;
-    for (size_t i = 0; !s && i < sizeof file / sizeof *file; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, file[i].name);
-        s = file_write(path, file[i].text, strlen(file[i].text), e);
+    for (size_t i = 0; !s && i < 2 * sizeof file / sizeof *file; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", folder, file[i / 2].name, formats[i % 2]);
+        s = file_write(path, file[i / 2].text, strlen(file[i / 2].text), e);
     }
     return s;
 }
