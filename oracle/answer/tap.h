@@ -72,7 +72,6 @@ enum status tap_head_make(const struct tap_plan *p, uint8_t **head, struct error
 
 /* "A", "B", "D" or "scale-d". */
 const char *tap_operand(enum fo_capture_kind kind);
-const char *tap_kind_name(enum fo_capture_kind kind); /* "a", "d", "b-descriptor", ... */
 /* 16-byte chunks of the tile of B (or A) that the instruction of the site reads, and how many lie side by side for one
  * `outer` of descriptor_chunk. */
 uint32_t tap_chunks(const struct ptx_site *site, bool b);

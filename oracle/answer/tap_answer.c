@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "oracle/io/json.h"
+#include "oracle/io/tap_image.h"
 
 #define SITES_SCHEMA "fragoracle/tap-sites/1"
 
@@ -35,7 +36,7 @@ static json_t *json_of_streams(const struct tap_plan *p, struct lines *lines)
             json_array_append_new(
                 all, json_pack("{s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I}", "stream", (json_int_t)j, "site",
                                (json_int_t)s->site, "accumulator", (json_int_t)p->sites->site[s->site].accumulator,
-                               "kind", tap_kind_name(s->kind), "operand", tap_operand(s->kind), "words",
+                               "kind", tap_image_kind_name(s->kind), "operand", tap_operand(s->kind), "words",
                                (json_int_t)s->words, "point_line", (json_int_t)line_of(lines, s->at), "counters",
                                (json_int_t)p->point[i].counters, "data", (json_int_t)s->data));
         }

@@ -27,22 +27,6 @@ const char *tap_operand(enum fo_capture_kind kind)
     }
 }
 
-const char *tap_kind_name(enum fo_capture_kind kind)
-{
-    static const char *const name[] = {
-        [FO_KIND_UNUSED] = "unused",
-        [FO_KIND_A] = "a",
-        [FO_KIND_D] = "d",
-        [FO_KIND_B_DESCRIPTOR] = "b-descriptor",
-        [FO_KIND_A_DESCRIPTOR] = "a-descriptor",
-        [FO_KIND_B_BYTES] = "b-bytes",
-        [FO_KIND_A_BYTES] = "a-bytes",
-        [FO_KIND_SCALE_D] = "scale-d",
-        [FO_KIND_ASSERT] = "assert",
-    };
-    return name[kind];
-}
-
 uint32_t tap_chunks(const struct ptx_site *site, bool b)
 {
     int bits = b ? site->b_bits : site->a_bits;

@@ -112,7 +112,7 @@ assert sites[2]["source"] is None and sites[2]["accumulator"] != sites[1]["accum
 assert sites[0]["points"] == {"registers": 26, "descriptors": 26} and sites[0]["why_not"] == ""
 streams = answer["streams"]
 assert [s["stream"] for s in streams] == list(range(9))
-assert [s["kind"] for s in streams if s["site"] == 0] == ["a", "b-descriptor", "scale-d", "b-bytes"]
+assert [s["kind"] for s in streams if s["site"] == 0] == ["A", "B.descriptor", "scale_d", "B.bytes"]
 # The initialiser of the head says the same.
 head = next(l for l in open(sys.argv[2]) if "fragoracle_tap_head[" in l and "=" in l)
 data = bytes(int(x) for x in head[head.index("= {") + 3:head.rindex("}")].split(","))
