@@ -6,7 +6,9 @@
 #include <cmocka.h>
 
 #include "kernels/fragoracle_device.h"
+#include "reference/descriptor.h"
 #include "reference/fragment.h"
+#include "tests/support/splitmix.h"
 
 /* The map of an operand against a formula; returns the slots compared. */
 static size_t compare_map(const struct wgmma_op *op, enum fragment_operand operand)
@@ -133,6 +135,26 @@ static void smem_chunk_other_layouts_lie_as_the_figures_say(void **state)
     assert_int_equal(fo_smem_chunk(descriptor(0x3fff0, 0x20, 0x20, 0, 0), 0, 0, 1), 0x10);
 }
 
+/* The header may not use the reference; any descriptor at all must name the same bytes in both. */
+static void smem_chunk_any_descriptor_equals_the_reference(void **state)
+{
+    (void)state;
+    struct splitmix random = {splitmix_seed()};
+    size_t compared = 0;
+    for (int i = 0; i < 4000; i++) {
+        uint64_t bits = splitmix_next(&random);
+        struct descriptor d = descriptor_decode(bits);
+        for (int mn = 0; mn < 2; mn++)
+            for (uint32_t outer = 0; outer < 64; outer += 1 + outer / 9)
+                for (uint32_t inner = 0; inner < 32; inner++, compared++)
+                    if (fo_smem_chunk(bits, mn, outer, inner) != descriptor_chunk(&d, mn, outer, inner))
+                        fail_msg("descriptor 0x%016llx, mn %d, outer %u, inner %u: 0x%x, reference 0x%x",
+                                 (unsigned long long)bits, mn, outer, inner, fo_smem_chunk(bits, mn, outer, inner),
+                                 descriptor_chunk(&d, mn, outer, inner));
+    }
+    assert_true(compared > 4000000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +163,7 @@ int main(void)
         cmocka_unit_test(formulas_every_width_is_a_bijection),
         cmocka_unit_test(smem_chunk_128_bytes_equal_the_reference),
         cmocka_unit_test(smem_chunk_other_layouts_lie_as_the_figures_say),
+        cmocka_unit_test(smem_chunk_any_descriptor_equals_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
