@@ -455,6 +455,8 @@ static enum status read_head(struct parser *p, struct error *e)
 {
     struct ptx_module *m = p->m;
     bool target = is(p, ".target");
+    if (m->functions > 0 && m->target_length == 0)
+        return lex_unexpected(&m->lexer, &p->t, e, "it must stand ahead of the functions");
     enum status s = next(p, e);
     if (s == STATUS_OK && target && m->target_length == 0) {
         m->target_at = p->t.at;
@@ -469,7 +471,9 @@ static enum status read_head(struct parser *p, struct error *e)
         if (s == STATUS_OK)
             s = expect_kind(p, LEX_NAME, "expected a target", e);
     }
-    m->head_end = p->t.at;
+    /* A later .target only widens what may follow. */
+    if (m->functions == 0)
+        m->head_end = p->t.at;
     return s;
 }
 

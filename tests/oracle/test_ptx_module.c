@@ -85,6 +85,7 @@ static void parse_bad_text_says_where(void **state)
         {"", 1, 1, "no .target in the text"},
         {".version 8.4\n.target sm_90\n", 2, 9, "target 'sm_90' where sm_90a is wanted"},
         {".version 8.4\n .target sm_100a, debug\n", 2, 10, "target 'sm_100a' where"},
+        {".entry k() {}\n.target sm_90a\n", 2, 1, "it must stand ahead of the functions near '.target'"},
         {".target", 1, 8, "a directive is not understood at the end of the text"},
         {HEAD "/* a\n", 2, 1, "a comment has no end"},
         {HEAD "\n .pragma \"x\n\";", 3, 10, "a string has no end"},

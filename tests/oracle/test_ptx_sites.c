@@ -318,6 +318,9 @@ static void find_sites_module_without_wgmma_has_none(void **state)
     assert_int_equal(found.globals_at, strlen(HEAD));
     find(".version 8.4 .target sm_90a, debug .global .u32 x = 1;");
     assert_int_equal(found.globals_at, place(".version 8.4 .target sm_90a, debug .global", ".global", 0));
+    /* A second .target is legal; variables are needed ahead of the first function all the same. */
+    find(HEAD ".func f() { ret; }\n.target sm_90a\n.func g() { ret; }\n");
+    assert_int_equal(found.globals_at, strlen(HEAD));
 }
 
 static enum status find_once(void *context, struct error *e)
