@@ -149,7 +149,7 @@ enum status infer_report_answer(const struct infer_report *r, const char *out, s
     struct text text = {0};
     enum fo_verdict verdict = FO_NOT_APPLICABLE;
     json_t *sites = json_array();
-    json_t *document = json_pack("{s:s, s:s}", "schema", "fragoracle/infer/1", "fidelity", "hardware-instrumented");
+    json_t *document = json_pack("{s:s, s:s}", "schema", "fragoracle.infer/1", "fidelity", "hardware-instrumented");
     for (size_t i = 0; i < r->sites; i++)
         json_array_append_new(sites, add_site(&r->site[i], &text, &verdict));
     json_object_set_new(document, "capture", json_of_capture(r));

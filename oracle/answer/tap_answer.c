@@ -6,7 +6,7 @@
 
 #include "oracle/io/json.h"
 
-#define SITES_SCHEMA "fragoracle/tap-sites/1"
+#define SITES_SCHEMA "fragoracle.tap/1"
 
 enum { FINDING_SIZE = 360, FINDING_SHOWN = 200 };
 

@@ -70,7 +70,7 @@ holds "infer --json" python3 - "$scratch/stdout" "$scratch/out/infer.json" <<'PY
 import json, sys
 answer = json.load(open(sys.argv[1]))
 assert answer == json.load(open(sys.argv[2]))
-assert answer["schema"] == "fragoracle/infer/1" and answer["verdict"] == "differs"
+assert answer["schema"] == "fragoracle.infer/1" and answer["verdict"] == "differs"
 assert answer["fidelity"] == "hardware-instrumented"
 assert answer["fault"]["station"] == "A" and answer["fault"]["stage"] == "order" and answer["fault"]["site"] == 0
 found = answer["sites"][0]["stations"]["A"]

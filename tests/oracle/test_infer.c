@@ -320,7 +320,7 @@ static void fo_infer_with_out_writes_the_verdicts_and_a_picture(void **state)
     assert_int_equal(file_read(path, 0, &data, &size, NULL), STATUS_OK);
     assert_int_equal(size, strlen(answer.json));
     assert_memory_equal(data, answer.json, size);
-    assert_non_null(strstr(answer.json, "\"schema\": \"fragoracle/infer/1\""));
+    assert_non_null(strstr(answer.json, "\"schema\": \"fragoracle.infer/1\""));
     assert_non_null(strstr(answer.json, "\"pack_order\": \"v00 v01 v02 v03 v04 v05 v06 v07\""));
     assert_non_null(strstr(answer.json, "\"fidelity\": \"hardware-instrumented\""));
     free(data);
