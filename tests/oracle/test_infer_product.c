@@ -156,7 +156,7 @@ static void fo_infer_of_a_product_with_something_missing_is_undecided(void **sta
     p.c.came[A_STREAM] = p.c.came[B_STREAM] = p.c.came[SCALE_STREAM] = STEPS + 1;
     expect_d(state, &p, FO_UNDECIDED, "1 of 1 records: a wgmma of the chain is outside the window of the capture");
     p.c.came[B_STREAM] = 0;
-    expect_d(state, &p, FO_UNDECIDED, "the wgmma that add into these registers did not come by equally often");
+    expect_d(state, &p, FO_UNDECIDED, "D came by, but the wgmma of site 0 did not");
     p.c.stream[B_STREAM].kind = FO_KIND_UNUSED;
     expect_d(state, &p, FO_UNDECIDED, "the bytes of B of site 0 were not recorded");
     p.c.stream[D_STREAM].words = 31;
