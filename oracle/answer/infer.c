@@ -36,7 +36,6 @@ static enum status judge_site(struct infer_case *question, const struct tap_imag
                           .at = question->at};
     struct error why;
     snprintf(c.op_name, sizeof c.op_name, "%s", site->op);
-    snprintf(c.where, sizeof c.where, "%s", site->where);
     c.op_known = wgmma_parse(site->op, &c.op, &why) == STATUS_OK;
     enum status s = STATUS_OK;
     for (int i = 0; i < INFER_STATIONS && s == STATUS_OK; i++) {
@@ -52,6 +51,16 @@ static enum status judge_site(struct infer_case *question, const struct tap_imag
     return s;
 }
 
+/* Did any thread of the window come by any stream of it? */
+static bool is_reached(const struct tap_image *image, const struct tap_image_stream *s)
+{
+    size_t counters = (size_t)image->filter.blocks * image->filter.warpgroups * FO_CAPTURE_THREADS;
+    for (size_t i = 0; i < counters; i++)
+        if (s->counter[i])
+            return true;
+    return false;
+}
+
 /* The sites of an image: its streams are sorted by them. */
 static enum status list_sites(const struct tap_image *image, int64_t only, struct infer_report *r, struct error *e)
 {
@@ -63,11 +72,15 @@ static enum status list_sites(const struct tap_image *image, int64_t only, struc
         struct infer_site *last = r->sites ? &r->site[r->sites - 1] : NULL;
         if (only >= 0 && t->site != (uint64_t)only)
             continue;
-        if (last && last->site == t->site)
+        if (last && last->site == t->site) {
+            last->reached = last->reached || is_reached(image, t);
             continue;
+        }
         last = &r->site[r->sites++];
         last->site = t->site;
+        last->reached = is_reached(image, t);
         snprintf(last->op, sizeof last->op, "%s", t->op);
+        snprintf(last->source, sizeof last->source, "%s", t->source);
         if (*t->source)
             snprintf(last->where, sizeof last->where, "site %u, %.100s", t->site, t->source);
         else
@@ -96,7 +109,8 @@ static enum status judge_capture(struct infer_case *question, struct fo_answer *
     if (s == STATUS_OK)
         s = list_sites(&image, o->site, &r, e);
     for (size_t i = 0; s == STATUS_OK && i < r.sites; i++)
-        s = judge_site(question, &image, &r.site[i], e);
+        if (r.site[i].reached)
+            s = judge_site(question, &image, &r.site[i], e);
     if (s == STATUS_OK)
         s = infer_report_answer(&r, o->out, answer, e);
     for (size_t i = 0; i < r.sites; i++)
@@ -137,7 +151,7 @@ static enum status dump_tile(const char *path, const struct layout *contract, co
 static enum status judge_dump(struct infer_case *question, struct fo_answer *answer, struct error *e)
 {
     const struct fo_infer_options *o = question->options;
-    struct infer_site site = {.where = "registers"};
+    struct infer_site site = {.where = "registers", .reached = true};
     struct infer_report r = {.path = o->capture, .sites = 1, .site = &site};
     struct wgmma_op op;
     struct site_tile tile = {0};

@@ -9,7 +9,7 @@
 #include "oracle/answer/site_words.h"
 #include "reference/fragment.h"
 
-enum { PLACES_SHOWN = 4, SEARCHED_MOST = 16 };
+enum { SEARCHED_MOST = 16 };
 
 /* "block 0, warpgroup 1, iteration 3" */
 static void say_record(const struct site_view *v, char text[80])
@@ -18,19 +18,12 @@ static void say_record(const struct site_view *v, char text[80])
 }
 
 /* Where the records that conform stand. */
-static void say_places(const struct site_order *o, struct site_finding *f)
+static void list_tiles(const struct site_order *o, struct site_finding *f)
 {
     json_t *list = json_array();
-    size_t shown = 0;
-    for (size_t v = 0; v < o->views; v++) {
-        if (!o->place[v].found)
-            continue;
-        json_array_append_new(list, json_pack("[I,I]", (json_int_t)o->place[v].i0, (json_int_t)o->place[v].j0));
-        if (shown++ < PLACES_SHOWN)
-            text_add(&f->detail, "%s(%zu,%zu)", shown == 1 ? "    tiles at " : ", ", o->place[v].i0, o->place[v].j0);
-    }
-    if (shown)
-        text_add(&f->detail, "%s\n", shown > PLACES_SHOWN ? ", ..." : "");
+    for (size_t v = 0; v < o->views; v++)
+        if (o->place[v].found)
+            json_array_append_new(list, json_pack("[I,I]", (json_int_t)o->place[v].i0, (json_int_t)o->place[v].j0));
     json_object_set_new(f->document, "tiles", list);
 }
 
@@ -63,11 +56,12 @@ static void say_unique(const struct site_order *o, struct site_finding *f, char 
 static void conclude_conforming(const struct site_tile *t, const struct site_matrix *m, const struct site_order *o,
                                 struct site_finding *f)
 {
+    f->count = (struct site_count){t->views * t->slots, t->views * t->slots, t->views, t->views};
     char unique[120];
     const struct site_form *form = &m->form[o->form];
     const struct infer_answer *a = &o->answer;
     say_unique(o, f, unique, sizeof unique);
-    say_places(o, f);
+    list_tiles(o, f);
     if (o->elsewhere)
         site_conclude(f, FO_DIFFERS, "origin",
                       "the fragment is in order, but the tile stands at (%zu,%zu), not where it should", o->place[0].i0,
@@ -76,19 +70,20 @@ static void conclude_conforming(const struct site_tile *t, const struct site_mat
         site_conclude(f, FO_UNDECIDED, "", "the contract fits all %zu slots of %zu records, but so do others: %s",
                       t->slots, t->views, unique);
     else
-        site_conclude(f, form->verdict, "", "%zu of %zu slots in %zu of %zu records; %s%s%s", t->slots, t->slots,
-                      t->views, t->views, unique, *form->what ? "; the values are " : "", form->what);
+        site_conclude(f, form->verdict, "",
+                      SITE_RIGHT " of " SITE_OF " slots in " SITE_GOOD " of " SITE_RECORDS " records; %s%s%s", unique,
+                      *form->what ? "; the values are " : "", form->what);
 }
 
 /* A map was found, and it is not the contract. */
 static enum status conclude_order(const struct site_tile *t, const struct site_matrix *m, struct site_order *o,
                                   struct site_finding *f, struct error *e)
 {
-    char cause[SITE_CAUSE], unique[120], record[80];
+    char cause[SITE_CAUSE], unique[120], record[80], fix[SITE_FIX];
     size_t differing = t->views - o->conforming;
     const struct site_form *form = &m->form[o->form];
     say_record(&t->view[o->first], record);
-    enum status s = site_words_order(&t->contract, &o->answer.map, cause, &f->detail, f->document, e);
+    enum status s = site_words_order(&t->contract, &o->answer.map, cause, fix, &f->detail, f->document, e);
     if (s != STATUS_OK)
         return s;
     say_unique(o, f, unique, sizeof unique);
@@ -98,9 +93,13 @@ static enum status conclude_order(const struct site_tile *t, const struct site_m
         text_add(&f->detail, "    %zu of %zu records conform; the first that does not: %s\n", o->conforming, t->views,
                  record);
     site_conclude(f, FO_DIFFERS, "order",
-                  "values right, order wrong: %s; %zu of %zu slots wrong; the same map in %zu of %zu records; %s%s%s",
-                  cause, o->wrong, t->slots, o->same, differing, unique, *form->what ? "; the values are " : "",
-                  form->what);
+                  "values right, order wrong: %s; %zu of %zu slots wrong; the same map in " SITE_GOOD
+                  " of " SITE_RECORDS " records; %s%s%s",
+                  cause, o->wrong, t->slots, unique, *form->what ? "; the values are " : "", form->what);
+    f->count = (struct site_count){.good = o->same, .records = differing};
+    /* One order for all, and no other fits. */
+    if (o->same == t->views && (o->partial || (o->known && o->answer.unique)))
+        snprintf(f->fix, sizeof f->fix, "%s", fix);
     f->map = o->answer.map;
     f->map_known = true;
     o->answer.map = (struct layout){0};

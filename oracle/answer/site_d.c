@@ -228,8 +228,11 @@ static void conclude(const struct site_chain *h, const struct tally *t, struct s
         site_conclude(f, FO_UNDECIDED, "", "%zu of %zu records: %s", t->undecided, t->records,
                       *t->why ? t->why : "no D is whole");
     else
-        site_conclude(f, FO_CONFORMS, "", "%zu of %zu values in %zu of %zu records follow from A, B and scale-d%s%s",
-                      values, values, t->conforming, t->records, *t->order ? "; summed as " : "", t->order);
+        site_conclude(f, FO_CONFORMS, "",
+                      SITE_RIGHT " of " SITE_OF " values in " SITE_GOOD " of " SITE_RECORDS
+                                 " records follow from A, B and scale-d%s%s",
+                      *t->order ? "; summed as " : "", t->order);
+    f->count = (struct site_count){values * t->conforming, values * t->records, t->conforming, t->records};
 }
 
 enum status site_d_check(const struct site_case *c, struct site_finding *f, struct error *e)
