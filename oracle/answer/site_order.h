@@ -2,7 +2,7 @@
 #ifndef FO_ORACLE_ANSWER_SITE_ORDER_H
 #define FO_ORACLE_ANSWER_SITE_ORDER_H
 
-#include "oracle/answer/site_tile.h"
+#include "oracle/answer/site_place.h"
 #include "probes/infer.h"
 
 struct site_order {
