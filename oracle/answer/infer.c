@@ -23,20 +23,29 @@ static enum status finding_start(const char *station, struct site_finding *f, st
     return f->document ? STATUS_OK : error_set(e, STATUS_NO_MEMORY, "no memory for a finding");
 }
 
+/* What one site is asked; why: what is wrong with its operation, where that is not known. */
+static struct error make_case(struct infer_case *question, const struct tap_image *image, const struct infer_site *site,
+                              struct site_case *c)
+{
+    struct error why = {0};
+    *c = (struct site_case){.image = image,
+                            .site = site->site,
+                            .a = &question->a,
+                            .b = &question->b,
+                            .output = &question->output,
+                            .output_type = question->output_type,
+                            .asked = &question->asked};
+    snprintf(c->op_name, sizeof c->op_name, "%s", site->op);
+    c->op_known = wgmma_parse(site->op, &c->op, &why) == STATUS_OK;
+    return why;
+}
+
 /* Everything that a site is asked. */
 static enum status judge_site(struct infer_case *question, const struct tap_image *image, struct infer_site *site,
                               struct error *e)
 {
-    struct site_case c = {.image = image,
-                          .site = site->site,
-                          .a = &question->a,
-                          .b = &question->b,
-                          .output = &question->output,
-                          .output_type = question->output_type,
-                          .at = question->at};
-    struct error why;
-    snprintf(c.op_name, sizeof c.op_name, "%s", site->op);
-    c.op_known = wgmma_parse(site->op, &c.op, &why) == STATUS_OK;
+    struct site_case c;
+    struct error why = make_case(question, image, site, &c);
     enum status s = STATUS_OK;
     for (int i = 0; i < INFER_STATIONS && s == STATUS_OK; i++) {
         struct site_finding *f = &site->finding[i];
@@ -47,6 +56,35 @@ static enum status judge_site(struct infer_case *question, const struct tap_imag
             s = stations[i].check(&c, f, e);
         else if (i == STATION_A)
             site_conclude(f, FO_UNDECIDED, "", "%.200s", why.why);
+    }
+    return s;
+}
+
+/* Sites of which the order of A stayed open: is it that of another site? */
+static enum status judge_again(struct infer_case *question, const struct tap_image *image, struct infer_report *r,
+                               struct error *e)
+{
+    struct site_asked *asked = &question->asked;
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < r->sites && asked->maps < SITE_MAPS; i++) {
+        const struct site_finding *f = &r->site[i].finding[STATION_A];
+        bool told = false;
+        for (size_t k = 0; k < i; k++)
+            told = told || (r->site[k].finding[STATION_A].map_known &&
+                            strcmp(r->site[k].finding[STATION_A].cause, f->cause) == 0);
+        if (f->map_known && !told)
+            asked->map[asked->maps++] = (struct site_map){r->site[i].site, &f->map};
+    }
+    for (size_t i = 0; s == STATUS_OK && asked->maps && i < r->sites; i++) {
+        struct site_case c;
+        struct site_finding *f = &r->site[i].finding[STATION_A];
+        if (!f->unexplained)
+            continue;
+        make_case(question, image, &r->site[i], &c);
+        site_finding_free(f);
+        s = finding_start(stations[STATION_A].name, f, e);
+        if (s == STATUS_OK)
+            s = site_a_check(&c, f, e);
     }
     return s;
 }
@@ -111,6 +149,8 @@ static enum status judge_capture(struct infer_case *question, struct fo_answer *
     for (size_t i = 0; s == STATUS_OK && i < r.sites; i++)
         if (r.site[i].reached)
             s = judge_site(question, &image, &r.site[i], e);
+    if (s == STATUS_OK)
+        s = judge_again(question, &image, &r, e);
     if (s == STATUS_OK)
         s = infer_report_answer(&r, o->out, answer, e);
     for (size_t i = 0; i < r.sites; i++)
@@ -180,7 +220,7 @@ static enum status judge_dump(struct infer_case *question, struct fo_answer *ans
     if (s == STATUS_OK)
         s = site_operand_matrix(&question->a, type, &m, e);
     if (s == STATUS_OK)
-        s = site_registers_check(&tile, m, &question->at, f, e);
+        s = site_registers_check(&tile, m, &question->asked, f, e);
     if (s == STATUS_OK)
         s = infer_report_answer(&r, o->out, answer, e);
     site_tile_free(&tile);

@@ -9,7 +9,7 @@ struct infer_case {
     const struct fo_infer_options *options;
     struct site_operand a, b, output;
     const struct site_type *output_type;
-    struct site_at at;
+    struct site_asked asked;
 };
 /* errors: STATUS_BAD_ARGUMENT: options that contradict each other or cannot be read; those of site_source_read;
  * STATUS_BAD_INPUT: matrices whose shapes do not belong together (and whether one must be transposed). */

@@ -235,6 +235,19 @@ static void add_descriptor(const struct infer_report *r, const size_t *member, s
              member_of(d, "leading"), member_of(d, "stride"), member_of(d, "base"), member_of(d, "swizzle"));
 }
 
+/* Lines about one site, with its number where it is told together with others. */
+static void add_note(const struct group *g, size_t member, int station, struct text *text)
+{
+    const struct infer_site *s = &g->report->site[member];
+    const char *line = s->finding[station].note.data, *end;
+    for (; line && (end = strchr(line, '\n')); line = end + 1) {
+        text_add(text, "    ");
+        if (g->count > 1)
+            text_add(text, "site %u, ", s->site);
+        text_add(text, "%.*s\n", (int)(end - line), line);
+    }
+}
+
 /* What a station says at these sites; count: of the whole group. */
 static void add_finding(const struct group *g, const size_t *member, size_t count, int station, struct text *text)
 {
@@ -244,7 +257,9 @@ static void add_finding(const struct group *g, const size_t *member, size_t coun
     char cause[SITE_FINDING_CAUSE], numbers[NUMBERS] = "";
     for (size_t i = 0; i < count; i++) {
         const struct site_count *c = &r->site[member[i]].finding[station].count;
-        sum = (struct site_count){sum.right + c->right, sum.of + c->of, sum.good + c->good, sum.records + c->records};
+        sum = (struct site_count){sum.right + c->right, sum.of + c->of,
+                                  sum.good + c->good,   sum.records + c->records,
+                                  sum.off + c->off,     c->worst > sum.worst ? c->worst : sum.worst};
     }
     site_cause_words(first->cause, &sum, cause);
     if (count < g->count)
@@ -252,12 +267,8 @@ static void add_finding(const struct group *g, const size_t *member, size_t coun
     text_add(text, "  %s%s%s%s%s: %s: %s\n%s", first->station, *numbers ? " (site" : "",
              *numbers ? count > 1 ? "s " : " " : "", numbers, *numbers ? ")" : "", fo_verdict_name(first->verdict),
              cause, first->detail.data ? first->detail.data : "");
-    for (size_t i = 0; i < count; i++) {
-        const struct text *note = &r->site[member[i]].finding[station].note;
-        if (note->data && g->count > 1)
-            text_add(text, "    site %u:\n", r->site[member[i]].site);
-        text_add(text, "%s", note->data ? note->data : "");
-    }
+    for (size_t i = 0; i < count; i++)
+        add_note(g, member[i], station, text);
     add_tiles(r, member, count, station, text);
     add_descriptor(r, member, count, station, text);
 }

@@ -48,7 +48,7 @@ void site_conclude(struct site_finding *f, enum fo_verdict verdict, const char *
 
 void site_cause_words(const char *cause, const struct site_count *count, char words[SITE_FINDING_CAUSE])
 {
-    const size_t value[] = {count->right, count->of, count->good, count->records};
+    const size_t value[] = {count->right, count->of, count->good, count->records, count->off, count->worst};
     size_t used = 0;
     for (; *cause && used + 1 < SITE_FINDING_CAUSE; cause++) {
         size_t mark = (size_t)(unsigned char)*cause - 1;

@@ -30,7 +30,7 @@ struct site_case {
     struct wgmma_op op; /* then this is it */
     struct site_operand *a, *b, *output;
     const struct site_type *output_type; /* NULL: what fits */
-    struct site_at at;
+    const struct site_asked *asked;
 };
 
 /* Findings of neighbours that differ in nothing but counts are told as one. So a cause holds marks in place of these
@@ -38,11 +38,15 @@ struct site_case {
 struct site_count {
     size_t right, of; /* slots, elements or values, over all records */
     size_t good, records;
+    size_t off;   /* right ones that are so within --ulps only */
+    size_t worst; /* units in the last place; the largest is taken, not the sum */
 };
 #define SITE_RIGHT   "\1"
 #define SITE_OF      "\2"
 #define SITE_GOOD    "\3"
 #define SITE_RECORDS "\4"
+#define SITE_OFF     "\5"
+#define SITE_WORST   "\6"
 
 enum { SITE_FINDING_CAUSE = 400, SITE_FIX = 160 };
 struct site_finding {
@@ -54,12 +58,13 @@ struct site_finding {
     struct site_count count;        /* of the marks */
     char fix[SITE_FIX];             /* what to change, where that was inferred; else "" */
     struct text detail;             /* more lines, indented */
-    struct text note;               /* lines about this site alone */
+    struct text note;               /* lines about this site alone, not indented */
     /* Members beyond these; owned. "tiles" [[i,j]..] and "descriptor" {start, leading, stride, base, swizzle} are told
      * in the text too. */
     json_t *document;
     struct layout map; /* A and D of registers: what was found; freed with site_finding_free */
     bool map_known;
+    bool unexplained; /* no map of its own was found, and another site's may be it */
 };
 void site_finding_free(struct site_finding *f);
 
@@ -68,7 +73,7 @@ typedef enum status site_station(const struct site_case *c, struct site_finding 
 site_station site_a_check, site_b_check, site_d_check, site_epilogue_check, site_assert_check;
 
 /* Judge one tile of registers; the part of site_a_check that a dump without a capture shares. */
-enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
                                  struct site_finding *f, struct error *e);
 /* Judge the bytes of a descriptor. operand: 'A' or 'B'. */
 enum status site_bytes_check(const struct site_case *c, char operand, struct site_finding *f, struct error *e);

@@ -160,8 +160,10 @@ static enum status judge(const struct site_bytes *b, const struct site_matrix *m
                       SITE_RIGHT " of " SITE_OF " elements in " SITE_GOOD " of " SITE_RECORDS
                                  " records; %zu of %zu chunks stand at one place only",
                       chunks - equal, chunks);
-    f->count =
-        (struct site_count){b->tile.views * b->tile.slots, b->tile.views * b->tile.slots, b->tile.views, b->tile.views};
+    f->count = (struct site_count){.right = b->tile.views * b->tile.slots,
+                                   .of = b->tile.views * b->tile.slots,
+                                   .good = b->tile.views,
+                                   .records = b->tile.views};
     return STATUS_OK;
 }
 
@@ -195,7 +197,7 @@ enum status site_bytes_check(const struct site_case *c, char operand, struct sit
     b.leads = b.mn && d && descriptor_decode(bits).swizzle == 0;
     s = site_operand_matrix(given, b.tile.type, &m, e);
     if (s == STATUS_OK)
-        s = judge(&b, m, operand, &c->at, f, e);
+        s = judge(&b, m, operand, &c->asked->at, f, e);
 cleanup:
     site_bytes_free(&b);
     return s;

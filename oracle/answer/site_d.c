@@ -232,7 +232,8 @@ static void conclude(const struct site_chain *h, const struct tally *t, struct s
                       SITE_RIGHT " of " SITE_OF " values in " SITE_GOOD " of " SITE_RECORDS
                                  " records follow from A, B and scale-d%s%s",
                       *t->order ? "; summed as " : "", t->order);
-    f->count = (struct site_count){values * t->conforming, values * t->records, t->conforming, t->records};
+    f->count = (struct site_count){
+        .right = values * t->conforming, .of = values * t->records, .good = t->conforming, .records = t->records};
 }
 
 enum status site_d_check(const struct site_case *c, struct site_finding *f, struct error *e)

@@ -146,7 +146,7 @@ static enum status conclude_elsewhere(const struct site_tile *t, const struct si
     char text[200];
     one.views = 1;
     one.view = &t->view[view];
-    enum status s = site_order_infer(&one, m, &anywhere, &o, e);
+    enum status s = site_order_infer(&one, m, &(struct site_asked){0}, &o, e);
     if (s == STATUS_OK)
         s = site_place_near(&one, 0, m, &anywhere, &near, e);
     if (s != STATUS_OK) {
@@ -192,7 +192,8 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
     json_object_set_new(f->document, "tiles", tiles);
     if (plain.records < d->views)
         turned = stand(&across, m, NULL);
-    f->count = (struct site_count){plain.compared, t.slots * d->views, plain.records, d->views};
+    f->count = (struct site_count){
+        .right = plain.compared, .of = t.slots * d->views, .good = plain.records, .records = d->views};
     json_object_set_new(f->document, "records", json_integer((json_int_t)d->views));
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)plain.records));
     json_object_set_new(f->document, "type", json_string(to->name));

@@ -157,6 +157,7 @@ enum status site_fault_name(const struct site_samples *s, struct site_fault *out
     }
     /* One factor for all would be a table too: the scales come first. */
     known = known || explain_decode(s, &f, text, document);
+    f.known = known;
     if (!known)
         snprintf(f.cause, sizeof f.cause, "no known decode or scale fault explains the values: %zu of %zu are wrong",
                  s->wrong, s->count);

@@ -88,8 +88,14 @@ static void count_at(const struct site_tile *t, const uint32_t *value, const str
         size_t i = p->i0 + t->row[s], j = p->j0 + t->column[s];
         if (i >= m->rows || j >= m->columns)
             continue;
+        uint32_t want = matrix[i * m->columns + j];
+        bool right = slot_fits(t->type, value[s], want, ulps, p);
+        if (!right && p->right == p->compared) {
+            p->want = want;
+            p->held = value[s];
+        }
         p->compared++;
-        p->right += slot_fits(t->type, value[s], matrix[i * m->columns + j], ulps, p);
+        p->right += right;
     }
 }
 

@@ -12,6 +12,7 @@ struct site_place {
     size_t right, compared; /* slots */
     size_t off;             /* right ones that do not hold their value bit for bit */
     uint32_t worst;         /* units in the last place, of these */
+    uint32_t want, held;    /* bits of the first slot that is not right; where right < compared */
 };
 struct site_at { /* --at */
     bool known;

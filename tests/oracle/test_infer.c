@@ -131,7 +131,7 @@ static void fo_infer_of_a_value_with_two_sources_names_none(void **state)
     ask16(state, &c, &m, &a);
     struct fo_answer answer = infer_answer_of(a.o);
     expect_verdict(&answer, FO_DIFFERS);
-    expect_says(&answer, "1 of 1024 are wrong");
+    expect_says(&answer, "the order of the contract, but for 1 of 1024 slots: ");
     expect_silent(&answer, "order wrong");
     fo_answer_free(&answer);
     capture_free(&c);
