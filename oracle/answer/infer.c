@@ -72,7 +72,7 @@ static enum status judge_again(struct infer_case *question, const struct tap_ima
         for (size_t k = 0; k < i; k++)
             told = told || (r->site[k].finding[STATION_A].map_known &&
                             strcmp(r->site[k].finding[STATION_A].cause, f->cause) == 0);
-        if (f->map_known && !told)
+        if (f->map_known && !f->unexplained && !told)
             asked->map[asked->maps++] = (struct site_map){r->site[i].site, &f->map};
     }
     for (size_t i = 0; s == STATUS_OK && asked->maps && i < r->sites; i++) {
@@ -80,6 +80,8 @@ static enum status judge_again(struct infer_case *question, const struct tap_ima
         struct site_finding *f = &r->site[i].finding[STATION_A];
         if (!f->unexplained)
             continue;
+        if (f->detail.failed || f->note.failed) /* lines were lost before they could be replaced */
+            return error_set(e, STATUS_NO_MEMORY, "no memory for a finding");
         make_case(question, image, &r->site[i], &c);
         site_finding_free(f);
         s = finding_start(stations[STATION_A].name, f, e);

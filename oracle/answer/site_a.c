@@ -31,8 +31,12 @@ static void list_tiles(const struct site_order *o, struct site_finding *f)
 static void say_unique(const struct site_order *o, struct site_finding *f, char *text, size_t size)
 {
     const struct infer_answer *a = &o->answer;
-    if (o->borrowed) {
+    if (o->guess == GUESS_OTHER_SITE) {
         snprintf(text, size, "the map of site %u, not proved unique here", o->lender);
+        return;
+    }
+    if (o->guess == GUESS_REGISTERS) {
+        snprintf(text, size, "no other order of the registers fits; not proved unique");
         return;
     }
     if (!o->known || o->partial) {
@@ -146,10 +150,11 @@ static enum status conclude_order(const struct site_tile *t, const struct site_m
                   cause, o->wrong, t->slots, unique, *form->what ? "; the values are " : "", form->what);
     f->count = (struct site_count){.good = o->same, .records = differing};
     /* One order for all, and no other fits. What a kernel does with D is its own affair. */
-    if (strcmp(f->station, "A") == 0 && o->same == t->views && (o->partial || o->borrowed || o->answer.unique))
+    if (strcmp(f->station, "A") == 0 && o->same == t->views && (o->partial || o->guess || o->answer.unique))
         snprintf(f->fix, sizeof f->fix, "%s", fix);
     f->map = o->answer.map;
     f->map_known = true;
+    f->unexplained = o->guess == GUESS_REGISTERS;
     o->answer.map = (struct layout){0};
     return STATUS_OK;
 }

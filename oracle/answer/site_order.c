@@ -1,4 +1,4 @@
-#include "oracle/answer/site_order.h"
+#include "oracle/answer/site_guess.h"
 #include "oracle/answer/site_partial.h"
 
 #include <stdlib.h>
@@ -162,78 +162,13 @@ static enum status ask_differing(const struct site_tile *t, const struct site_ma
     return s;
 }
 
-/* The slots of `map` with the values of t; only `map` is owned. */
-static enum status tile_by_map(const struct site_tile *t, const struct layout *map, struct site_tile *out,
-                               struct error *e)
-{
-    enum status s = site_tile_make(map, t->type, 0, out, e);
-    if (s != STATUS_OK)
-        return s;
-    free(out->view);
-    out->view = t->view;
-    return STATUS_OK;
-}
-static void tile_by_map_free(struct site_tile *t)
-{
-    t->view = NULL;
-    site_tile_free(t);
-}
-
-static enum status copy_map(const struct layout *map, struct layout *out, struct error *e)
-{
-    size_t slots = box_size(&map->domain);
-    uint32_t *code = malloc(slots * sizeof *code);
-    if (!code)
-        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu slots", slots);
-    for (uint32_t i = 0; i < slots; i++) {
-        struct point slot = box_point(&map->domain, i), at = layout_apply(map, &slot);
-        code[i] = box_code(&map->codomain, &at);
-    }
-    enum status s = layout_from_table(&map->domain, &map->codomain, code, out, e);
-    free(code);
-    return s;
-}
-
-/* Is the order that of another site? */
-static enum status borrow(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
-                          struct site_order *o, struct error *e)
-{
-    const struct site_at anywhere = {0};
-    enum status s = STATUS_OK;
-    size_t view = 0;
-    while (view < t->views && (o->place[view].found || o->most[view].found))
-        view++;
-    for (size_t i = 0; s == STATUS_OK && view < t->views && i < asked->maps && !o->known; i++) {
-        struct site_tile by;
-        struct layout map;
-        if (box_size(&asked->map[i].map->domain) != t->slots)
-            continue;
-        s = tile_by_map(t, asked->map[i].map, &by, e);
-        if (s != STATUS_OK)
-            break;
-        bool fits = site_place_most(&by, view, m, o->form, asked->ulps, &anywhere).found;
-        tile_by_map_free(&by);
-        if (!fits)
-            continue;
-        s = copy_map(asked->map[i].map, &map, e);
-        if (s != STATUS_OK)
-            break;
-        if (o->asked)
-            layout_free(&o->answer.map);
-        o->answer = (struct infer_answer){.found = true, .family = INFER_TABLE, .map = map};
-        o->asked = o->known = o->borrowed = true;
-        o->lender = asked->map[i].site;
-    }
-    return s;
-}
-
 /* Which of the records that do not conform does the found map explain? */
 static enum status place_found(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
                                struct site_order *o, struct error *e)
 {
     struct site_tile by;
     const struct site_at anywhere = {0};
-    enum status s = tile_by_map(t, &o->answer.map, &by, e);
+    enum status s = site_tile_by_map(t, &o->answer.map, &by, e);
     if (s != STATUS_OK)
         return s;
     for (size_t v = 0, looked = 0; v < t->views; v++) {
@@ -248,7 +183,7 @@ static enum status place_found(const struct site_tile *t, const struct site_matr
     }
     for (size_t i = 0; i < t->slots; i++)
         o->wrong += by.row[i] != t->row[i] || by.column[i] != t->column[i];
-    tile_by_map_free(&by);
+    site_tile_by_map_free(&by);
     return STATUS_OK;
 }
 
@@ -273,7 +208,7 @@ enum status site_order_infer(const struct site_tile *t, const struct site_matrix
     for (int f = 0; !all && s == STATUS_OK && f < m->forms && !o.known; f++)
         s = ask_partial(t, m, f, &o, e);
     if (s == STATUS_OK && !all && !o.known)
-        s = borrow(t, m, asked, &o, e);
+        s = site_guess_order(t, m, asked, &o, e);
     if (s == STATUS_OK && !all && o.known)
         s = place_found(t, m, asked, &o, e);
     if (s == STATUS_OK)

@@ -19,6 +19,9 @@ struct site_asked {
     struct site_map map[SITE_MAPS];
 };
 
+/* Where a map comes from that was not found but tried. */
+enum site_guess { GUESS_NONE, GUESS_OTHER_SITE, GUESS_REGISTERS };
+
 struct site_order {
     size_t views;
     struct site_place *place; /* [views]; found: the contract fits every slot there; owned */
@@ -33,9 +36,9 @@ struct site_order {
     /* A map that says something: of a tile, and no table that is one of many (where values are few, almost any table
      * fits, also when the values are wrong). */
     bool known;
-    bool partial;    /* answer.map is that of site_partial: right but for some threads */
-    bool borrowed;   /* answer.map is that of another site */
-    uint32_t lender; /* this one */
+    bool partial;          /* answer.map is that of site_partial: right but for some threads */
+    enum site_guess guess; /* answer.map explains all but a few slots of a record, where the engine found none */
+    uint32_t lender;       /* GUESS_OTHER_SITE: this one */
     struct site_place
         *found;     /* [views], where the map is known: where it fits, or (not found) all but a few slots; owned */
     size_t same;    /* records that do not conform and that answer.map explains, but for a few slots */

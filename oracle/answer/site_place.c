@@ -78,13 +78,13 @@ struct site_place site_place_exact(const struct site_tile *t, size_t view, const
     return site_place_within(t, view, m, form, 0, at);
 }
 
-/* Count the slots that hold what they should, every so many of them. */
+/* Count the slots that hold what they should, every so many of them, until more than `wrong` do not. */
 static void count_at(const struct site_tile *t, const uint32_t *value, const struct site_matrix *m, uint32_t ulps,
-                     size_t every, struct site_place *p)
+                     size_t every, size_t wrong, struct site_place *p)
 {
     const uint32_t *matrix = m->form[p->form].value;
     p->right = p->compared = p->off = p->worst = 0;
-    for (size_t s = 0; s < t->slots; s += every) {
+    for (size_t s = 0; s < t->slots && p->compared - p->right <= wrong; s += every) {
         size_t i = p->i0 + t->row[s], j = p->j0 + t->column[s];
         if (i >= m->rows || j >= m->columns)
             continue;
@@ -109,9 +109,9 @@ struct site_place site_place_most(const struct site_tile *t, size_t view, const 
     for (size_t i = at->known ? at->i0 : 0; i < m->rows; i += STEP) {
         for (size_t j = at->known ? at->j0 : 0; j < m->columns; j += STEP) {
             struct site_place p = {.form = form, .i0 = i, .j0 = j};
-            count_at(t, value, m, ulps, every, &p);
-            if (p.right * 4 >= p.compared * 3)
-                count_at(t, value, m, ulps, 1, &p);
+            count_at(t, value, m, ulps, every, LOOKED_AT / 4, &p);
+            if (p.compared - p.right <= LOOKED_AT / 4)
+                count_at(t, value, m, ulps, 1, t->slots, &p);
             else
                 p.right = 0;
             if (p.right > best.right)

@@ -8,6 +8,7 @@
 
 #include "reference/accumulate.h"
 #include "tests/oracle/infer_captures.h"
+#include "tests/support/alloc.h"
 
 enum { N = 64, KS = 16, STEPS_MOST = 12, SITES = 4, ANEW = 16, RESULT = 32 };
 
@@ -210,6 +211,33 @@ static void fo_infer_of_a_chain_that_is_fed_is_never_wrong_from_the_d_before(voi
     scene_free(&s);
 }
 
+/* fo_infer as alloc_check wants it. */
+struct question {
+    struct fo_infer_options o;
+    struct fo_answer answer;
+};
+static enum status ask_once(void *context, struct error *e)
+{
+    struct question *q = context;
+    struct fo_error error;
+    enum status s = (enum status)fo_infer(&q->o, &q->answer, &error);
+    return s == STATUS_OK ? s : error_set(e, s, "%.300s", error.line);
+}
+
+static void fo_infer_of_a_chain_without_memory_fails_cleanly(void **state)
+{
+    static const uint32_t fed[SITES] = {1, 2, 2, 2};
+    struct scene s = scene_of(fed, 4, (const int[]){0 | ANEW, 1, 1, 2 | RESULT}, 150);
+    char capture[SCRATCH_PATH];
+    scratch_path(state, "capture.bin", capture);
+    capture_write(&s.c, capture);
+    struct question q = {.o = {.capture = capture, .site = -1}};
+    assert_true(alloc_check(ask_once, NULL, &q) > 10);
+    expect_says(&q.answer, "summed as sites 0, 1 twice, 2");
+    fo_answer_free(&q.answer);
+    scene_free(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 int main(void)
 {
@@ -217,6 +245,7 @@ int main(void)
         TEST(fo_infer_of_a_chain_conforms_in_the_order_that_ran),
         TEST(fo_infer_of_a_chain_with_several_results_judges_each),
         TEST(fo_infer_of_a_chain_leaves_out_sites_that_did_not_run),
+        TEST(fo_infer_of_a_chain_without_memory_fails_cleanly),
         TEST(fo_infer_of_a_chain_that_is_fed_is_never_wrong_from_the_d_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

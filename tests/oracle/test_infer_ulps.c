@@ -8,6 +8,7 @@
 
 #include "oracle/answer/site_type.h"
 #include "tests/oracle/infer_captures.h"
+#include "tests/support/alloc.h"
 
 enum { ROWS = 128, COLUMNS = 256 };
 static const uint8_t exchanged[8] = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -172,6 +173,40 @@ static void fo_infer_of_a_site_takes_the_map_of_another(void **state)
     free(m.bits);
 }
 
+/* The order of no other site fits, and there is none: registers are tried. */
+static void fo_infer_of_nothing_whole_tries_the_orders_of_registers(void **state)
+{
+    static const struct {
+        uint8_t order[8];
+        const char *says;
+    } cases[] = {{{0, 1, 2, 3, 4, 5, 6, 7}, "order wrong: registers R1 and R2 exchanged; 512 of 1024 slots wrong"},
+                 {{4, 5, 2, 3, 6, 7, 0, 1}, "registers hold what others should: R0 that of R1 R1 that of R2"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct matrix16 m = matrix16_random(ROWS, COLUMNS, 40 + i);
+        struct capture c = packed(&m, cases[i].order, 2);
+        capture_words(&c, 0, 0, 9)[3] ^= 1;
+        capture_words(&c, 0, 1, 77)[0] ^= 1;
+        expect(state, &c, &m, 0, FO_DIFFERS, cases[i].says);
+        expect(state, &c, &m, 1, FO_DIFFERS,
+               "the same map in 2 of 2 records; no other order of the registers fits; not proved unique\n");
+        capture_free(&c);
+        free(m.bits);
+    }
+    /* Where values are few, several orders fit but for a few slots, and none is told. */
+    struct matrix16 m = matrix16_random(ROWS, COLUMNS, 45);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t j = 0; j < COLUMNS; j++)
+            m.bits[i * COLUMNS + j] = m.bits[i * COLUMNS + (j & ~(size_t)8)];
+    struct capture c = packed(&m, exchanged, 1);
+    capture_words(&c, 0, 0, 9)[3] ^= 1;
+    struct fo_answer answer = answer_of(state, &c, &m, 0);
+    expect_verdict(&answer, FO_DIFFERS);
+    expect_silent(&answer, "no other order");
+    fo_answer_free(&answer);
+    capture_free(&c);
+    free(m.bits);
+}
+
 static void fo_infer_of_too_much_tolerance_is_refused(void **state)
 {
     struct matrix16 m = matrix16_random(ROWS, COLUMNS, 7);
@@ -190,6 +225,40 @@ static void fo_infer_of_too_much_tolerance_is_refused(void **state)
     free(m.bits);
 }
 
+/* fo_infer as alloc_check wants it. */
+struct run {
+    struct fo_infer_options o;
+    struct fo_answer answer;
+};
+static enum status run_once(void *context, struct error *e)
+{
+    struct run *r = context;
+    struct fo_error error;
+    enum status s = (enum status)fo_infer(&r->o, &r->answer, &error);
+    return s == STATUS_OK ? s : error_set(e, s, "%.300s", error.line);
+}
+
+static void fo_infer_without_memory_fails_cleanly_where_it_guesses(void **state)
+{
+    struct matrix16 m = matrix16_random(ROWS, COLUMNS, 50);
+    struct capture c = packed(&m, exchanged, 1);
+    struct asked a;
+    uint32_t s = capture_stream(&c, OP_BF16, "A", FO_KIND_A, 4, 4),
+             r = capture_stream(&c, OP_BF16, "A", FO_KIND_A, 5, 4);
+    capture_pack(&c, s, 0, &m, 0, 64, exchanged);
+    capture_words(&c, s, 0, 9)[3] ^= 1;
+    capture_pack(&c, r, 0, &m, 0, 80, order_wanted);
+    capture_words(&c, r, 0, 9)[3] ^= 1;
+    ask16(state, &c, &m, &a);
+    struct run run = {.o = a.o};
+    assert_true(alloc_check(run_once, NULL, &run) > 10);
+    expect_says(&run.answer, "the map of site 0, not proved unique here");
+    expect_says(&run.answer, "the order of the contract, but for 1 of 1024 slots");
+    fo_answer_free(&run.answer);
+    capture_free(&c);
+    free(m.bits);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_setup, scratch_teardown)
 int main(void)
 {
@@ -201,6 +270,8 @@ int main(void)
         TEST(fo_infer_of_an_exchange_with_approximated_slots_names_it),
         TEST(fo_infer_of_records_of_which_the_last_is_whole_asks_it_alone),
         TEST(fo_infer_of_a_site_takes_the_map_of_another),
+        TEST(fo_infer_of_nothing_whole_tries_the_orders_of_registers),
+        TEST(fo_infer_without_memory_fails_cleanly_where_it_guesses),
         TEST(fo_infer_of_too_much_tolerance_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
