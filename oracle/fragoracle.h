@@ -167,8 +167,9 @@ struct fo_infer_options {
     const char *source;     /* how `matrix` is coded: "plain" (default), "int4", "int4-offset8", "mxfp4" */
     const char *scales;     /* .npy u1 [M,K/32] for source mxfp4 */
     const char *at;         /* "M,K": element at which the tile begins; NULL: search */
-    int64_t site;           /* only this one; -1 for all */
-    const char *out;        /* folder for verdicts and maps; NULL writes nothing */
+    uint64_t ulps;   /* values of A that are right when this far from it, in units in the last place; at most 1024 */
+    int64_t site;    /* only this one; -1 for all */
+    const char *out; /* folder for verdicts and maps; NULL writes nothing */
 };
 int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct fo_error *error);
 

@@ -23,21 +23,29 @@ static enum status finding_start(const char *station, struct site_finding *f, st
     return f->document ? STATUS_OK : error_set(e, STATUS_NO_MEMORY, "no memory for a finding");
 }
 
+/* What one site is asked; why: what is wrong with its operation, where that is not known. */
+static struct error make_case(struct infer_case *question, const struct tap_image *image, const struct infer_site *site,
+                              struct site_case *c)
+{
+    struct error why = {0};
+    *c = (struct site_case){.image = image,
+                            .site = site->site,
+                            .a = &question->a,
+                            .b = &question->b,
+                            .output = &question->output,
+                            .output_type = question->output_type,
+                            .asked = &question->asked};
+    snprintf(c->op_name, sizeof c->op_name, "%s", site->op);
+    c->op_known = wgmma_parse(site->op, &c->op, &why) == STATUS_OK;
+    return why;
+}
+
 /* Everything that a site is asked. */
 static enum status judge_site(struct infer_case *question, const struct tap_image *image, struct infer_site *site,
                               struct error *e)
 {
-    struct site_case c = {.image = image,
-                          .site = site->site,
-                          .a = &question->a,
-                          .b = &question->b,
-                          .output = &question->output,
-                          .output_type = question->output_type,
-                          .at = question->at};
-    struct error why;
-    snprintf(c.op_name, sizeof c.op_name, "%s", site->op);
-    snprintf(c.where, sizeof c.where, "%s", site->where);
-    c.op_known = wgmma_parse(site->op, &c.op, &why) == STATUS_OK;
+    struct site_case c;
+    struct error why = make_case(question, image, site, &c);
     enum status s = STATUS_OK;
     for (int i = 0; i < INFER_STATIONS && s == STATUS_OK; i++) {
         struct site_finding *f = &site->finding[i];
@@ -52,6 +60,47 @@ static enum status judge_site(struct infer_case *question, const struct tap_imag
     return s;
 }
 
+/* Sites of which the order of A stayed open: is it that of another site? */
+static enum status judge_again(struct infer_case *question, const struct tap_image *image, struct infer_report *r,
+                               struct error *e)
+{
+    struct site_asked *asked = &question->asked;
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < r->sites && asked->maps < SITE_MAPS; i++) {
+        const struct site_finding *f = &r->site[i].finding[STATION_A];
+        bool told = false;
+        for (size_t k = 0; k < i; k++)
+            told = told || (r->site[k].finding[STATION_A].map_known &&
+                            strcmp(r->site[k].finding[STATION_A].cause, f->cause) == 0);
+        if (f->map_known && !f->unexplained && !told)
+            asked->map[asked->maps++] = (struct site_map){r->site[i].site, &f->map};
+    }
+    for (size_t i = 0; s == STATUS_OK && asked->maps && i < r->sites; i++) {
+        struct site_case c;
+        struct site_finding *f = &r->site[i].finding[STATION_A];
+        if (!f->unexplained)
+            continue;
+        if (f->detail.failed || f->note.failed) /* lines were lost before they could be replaced */
+            return error_set(e, STATUS_NO_MEMORY, "no memory for a finding");
+        make_case(question, image, &r->site[i], &c);
+        site_finding_free(f);
+        s = finding_start(stations[STATION_A].name, f, e);
+        if (s == STATUS_OK)
+            s = site_a_check(&c, f, e);
+    }
+    return s;
+}
+
+/* Did any thread of the window come by any stream of it? */
+static bool is_reached(const struct tap_image *image, const struct tap_image_stream *s)
+{
+    size_t counters = (size_t)image->filter.blocks * image->filter.warpgroups * FO_CAPTURE_THREADS;
+    for (size_t i = 0; i < counters; i++)
+        if (s->counter[i])
+            return true;
+    return false;
+}
+
 /* The sites of an image: its streams are sorted by them. */
 static enum status list_sites(const struct tap_image *image, int64_t only, struct infer_report *r, struct error *e)
 {
@@ -63,11 +112,15 @@ static enum status list_sites(const struct tap_image *image, int64_t only, struc
         struct infer_site *last = r->sites ? &r->site[r->sites - 1] : NULL;
         if (only >= 0 && t->site != (uint64_t)only)
             continue;
-        if (last && last->site == t->site)
+        if (last && last->site == t->site) {
+            last->reached = last->reached || is_reached(image, t);
             continue;
+        }
         last = &r->site[r->sites++];
         last->site = t->site;
+        last->reached = is_reached(image, t);
         snprintf(last->op, sizeof last->op, "%s", t->op);
+        snprintf(last->source, sizeof last->source, "%s", t->source);
         if (*t->source)
             snprintf(last->where, sizeof last->where, "site %u, %.100s", t->site, t->source);
         else
@@ -96,7 +149,10 @@ static enum status judge_capture(struct infer_case *question, struct fo_answer *
     if (s == STATUS_OK)
         s = list_sites(&image, o->site, &r, e);
     for (size_t i = 0; s == STATUS_OK && i < r.sites; i++)
-        s = judge_site(question, &image, &r.site[i], e);
+        if (r.site[i].reached)
+            s = judge_site(question, &image, &r.site[i], e);
+    if (s == STATUS_OK)
+        s = judge_again(question, &image, &r, e);
     if (s == STATUS_OK)
         s = infer_report_answer(&r, o->out, answer, e);
     for (size_t i = 0; i < r.sites; i++)
@@ -137,7 +193,7 @@ static enum status dump_tile(const char *path, const struct layout *contract, co
 static enum status judge_dump(struct infer_case *question, struct fo_answer *answer, struct error *e)
 {
     const struct fo_infer_options *o = question->options;
-    struct infer_site site = {.where = "registers"};
+    struct infer_site site = {.where = "registers", .reached = true};
     struct infer_report r = {.path = o->capture, .sites = 1, .site = &site};
     struct wgmma_op op;
     struct site_tile tile = {0};
@@ -166,7 +222,7 @@ static enum status judge_dump(struct infer_case *question, struct fo_answer *ans
     if (s == STATUS_OK)
         s = site_operand_matrix(&question->a, type, &m, e);
     if (s == STATUS_OK)
-        s = site_registers_check(&tile, m, &question->at, f, e);
+        s = site_registers_check(&tile, m, &question->asked, f, e);
     if (s == STATUS_OK)
         s = infer_report_answer(&r, o->out, answer, e);
     site_tile_free(&tile);

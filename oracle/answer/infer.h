@@ -9,7 +9,7 @@ struct infer_case {
     const struct fo_infer_options *options;
     struct site_operand a, b, output;
     const struct site_type *output_type;
-    struct site_at at;
+    struct site_asked asked;
 };
 /* errors: STATUS_BAD_ARGUMENT: options that contradict each other or cannot be read; those of site_source_read;
  * STATUS_BAD_INPUT: matrices whose shapes do not belong together (and whether one must be transposed). */
@@ -20,7 +20,8 @@ enum { INFER_STATIONS = 5 };
 /* What was found at one site. */
 struct infer_site {
     uint32_t site;
-    char op[64], where[128];
+    char op[64], source[112], where[128]; /* where: site and source */
+    bool reached;                         /* some thread of the window came by */
     struct site_finding finding[INFER_STATIONS];
 };
 /* All of it. */
@@ -34,6 +35,12 @@ struct infer_report {
 /* Put the answer together, write it to `out` (a folder, NULL for none). errors: STATUS_NO_MEMORY, STATUS_IO. */
 enum status infer_report_answer(const struct infer_report *r, const char *out, struct fo_answer *answer,
                                 struct error *e);
+
+/* The text of it. Neighbours with the same operation and source are told together, and what their stations say once;
+ * verdict: of all. */
+void infer_text_make(const struct infer_report *r, enum fo_verdict verdict, struct text *text);
+/* The first station that differs, in the order of sites and stations, and its site; NULL for none. */
+const struct site_finding *infer_first_wrong(const struct infer_report *r, const struct infer_site **at);
 
 /* The found map of A beside the contract, wrong slots marked. */
 enum status infer_picture(const char *path, const struct layout *contract, const struct layout *found,

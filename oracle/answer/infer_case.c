@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* More would take wrong values for right ones. */
+enum { ULPS_MOST = 1024 };
+
 static enum status parse_at(const char *text, struct site_at *out, struct error *e)
 {
     unsigned long long i, j;
@@ -68,15 +71,19 @@ static enum status check_options(const struct fo_infer_options *o, struct error 
         return error_set(e, STATUS_BAD_ARGUMENT, "--source and --scales belong to --matrix; weights are mxfp4");
     if (!o->matrix && (o->source || o->scales))
         return error_set(e, STATUS_BAD_ARGUMENT, "--source and --scales want --matrix");
+    if (o->ulps > ULPS_MOST) {
+        error_set(e, STATUS_BAD_ARGUMENT, "%llu is more than %d", (unsigned long long)o->ulps, ULPS_MOST);
+        return error_at_field(e, "--ulps"), STATUS_BAD_ARGUMENT;
+    }
     return STATUS_OK;
 }
 
 enum status infer_case_make(const struct fo_infer_options *o, struct infer_case *out, struct error *e)
 {
-    struct infer_case c = {.options = o};
+    struct infer_case c = {.options = o, .asked.ulps = (uint32_t)o->ulps};
     enum status s = check_options(o, e);
     if (s == STATUS_OK)
-        s = parse_at(o->at, &c.at, e);
+        s = parse_at(o->at, &c.asked.at, e);
     if (s == STATUS_OK)
         s = read_operand(o->matrix, o->source, o->scales, &c.a, e);
     if (s == STATUS_OK && o->weights) {

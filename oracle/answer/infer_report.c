@@ -1,27 +1,10 @@
-/* infer_report: the findings of all sites as one answer, in text, JSON and pictures. */
+/* infer_report: the findings of all sites as one answer, in JSON and pictures. */
 #include <stdio.h>
 #include <string.h>
 
 #include "oracle/answer/infer.h"
 #include "oracle/answer/map.h"
 #include "oracle/io/file.h"
-
-/* What a wrong station is called. */
-static const struct {
-    const char *station, *what;
-} places[] = {{"assert", "an assertion"},
-              {"A", "the A fragment"},
-              {"B", "B"},
-              {"D", "the product"},
-              {"epilogue", "the epilogue"}};
-
-static const char *place_name(const struct site_finding *f)
-{
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strcmp(places[i].station, f->station) == 0)
-            return places[i].what;
-    return f->station;
-}
 
 static enum fo_verdict worse(enum fo_verdict a, enum fo_verdict b)
 {
@@ -31,23 +14,15 @@ static enum fo_verdict worse(enum fo_verdict a, enum fo_verdict b)
     return rank[a] >= rank[b] ? a : b;
 }
 
-/* The first station that differs, in the order of sites and stations. */
-static const struct site_finding *first_wrong(const struct infer_report *r, const struct infer_site **at)
-{
-    for (size_t i = 0; i < r->sites; i++)
-        for (int k = 0; k < INFER_STATIONS; k++)
-            if (r->site[i].finding[k].station && r->site[i].finding[k].verdict == FO_DIFFERS) {
-                *at = &r->site[i];
-                return &r->site[i].finding[k];
-            }
-    return NULL;
-}
-
 static json_t *json_of_finding(const struct site_finding *f)
 {
+    char cause[SITE_FINDING_CAUSE];
+    site_cause_words(f->cause, &f->count, cause);
     json_t *o = json_pack("{s:s, s:s, s:o}", "verdict", fo_verdict_name(f->verdict), "stage", f->stage, "evidence",
-                          json_name(f->cause));
+                          json_name(cause));
     json_object_update(o, f->document);
+    if (*f->fix)
+        json_object_set_new(o, "fix", json_string(f->fix));
     if (f->map_known)
         json_object_set_new(o, "map_kind", json_string(layout_kind_name(f->map.kind)));
     if (f->map_known && f->map.kind == LAYOUT_AFFINE)
@@ -55,24 +30,23 @@ static json_t *json_of_finding(const struct site_finding *f)
     return o;
 }
 
-static json_t *add_site(const struct infer_site *s, struct text *text, enum fo_verdict *verdict)
+static json_t *json_of_site(const struct infer_site *s)
 {
     json_t *judged = json_object();
-    text_add(text, "%s: %s\n", s->where, s->op);
-    for (int k = 0; k < INFER_STATIONS; k++) {
-        const struct site_finding *f = &s->finding[k];
-        if (!f->station)
-            continue;
-        *verdict = worse(*verdict, f->verdict);
-        json_object_set_new(judged, f->station, json_of_finding(f));
-        text->failed = text->failed || f->detail.failed; /* a line was lost: so is the answer */
-        if (f->verdict == FO_NOT_APPLICABLE && !*f->cause)
-            continue;
-        text_add(text, "  %s: %s: %s\n%s", f->station, fo_verdict_name(f->verdict), f->cause,
-                 f->detail.data ? f->detail.data : "");
-    }
-    return json_pack("{s:I, s:o, s:o, s:o}", "site", (json_int_t)s->site, "op", json_name(s->op), "where",
-                     json_name(s->where), "stations", judged);
+    for (int k = 0; k < INFER_STATIONS; k++)
+        if (s->finding[k].station)
+            json_object_set_new(judged, s->finding[k].station, json_of_finding(&s->finding[k]));
+    return json_pack("{s:I, s:o, s:o, s:b, s:o}", "site", (json_int_t)s->site, "op", json_name(s->op), "where",
+                     json_name(s->where), "reached", s->reached, "stations", judged);
+}
+
+/* A line that was lost is an answer that was lost. */
+static bool lost_lines(const struct infer_site *s)
+{
+    bool lost = false;
+    for (int k = 0; k < INFER_STATIONS; k++)
+        lost = lost || s->finding[k].detail.failed || s->finding[k].note.failed;
+    return lost;
 }
 
 static json_t *json_of_capture(const struct infer_report *r)
@@ -95,25 +69,27 @@ static json_t *json_of_capture(const struct infer_report *r)
     return o;
 }
 
-static void add_verdict(const struct infer_report *r, enum fo_verdict verdict, json_t *document, struct text *text)
+static bool any_reached(const struct infer_report *r)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->sites; i++)
+        any = any || r->site[i].reached;
+    return any;
+}
+
+static void set_verdict(const struct infer_report *r, enum fo_verdict verdict, json_t *document)
 {
     const struct infer_site *site = NULL;
-    const struct site_finding *f = first_wrong(r, &site);
+    const struct site_finding *f = infer_first_wrong(r, &site);
+    char cause[SITE_FINDING_CAUSE];
     json_object_set_new(document, "verdict", json_string(fo_verdict_name(verdict)));
-    if (f) {
-        json_object_set_new(document, "fault",
-                            json_pack("{s:I, s:o, s:s, s:s, s:o}", "site", (json_int_t)site->site, "where",
-                                      json_name(site->where), "station", f->station, "stage", f->stage, "evidence",
-                                      json_name(f->cause)));
-        text_add(text, "verdict: differs: %s of %s (%s)\n", *f->stage ? f->stage : "something", place_name(f),
-                 site->where);
-    } else {
-        text_add(text, "verdict: %s\n", fo_verdict_name(verdict));
-    }
-    if (r->image && r->image->refused)
-        text_add(text, "The recorder had no room %u times: the capture is not whole.\n", r->image->refused);
-    if (r->image)
-        text_add(text, "Recording changes when a kernel does what: it can hide a race (hardware-instrumented).\n");
+    if (!f)
+        return;
+    site_cause_words(f->cause, &f->count, cause);
+    json_object_set_new(document, "fault",
+                        json_pack("{s:I, s:o, s:s, s:s, s:o, s:s*}", "site", (json_int_t)site->site, "where",
+                                  json_name(site->where), "station", f->station, "stage", f->stage, "evidence",
+                                  json_name(cause), "fix", *f->fix ? f->fix : NULL));
 }
 
 static enum status write_folder(const struct infer_report *r, const char *out, const json_t *document, struct error *e)
@@ -149,14 +125,20 @@ enum status infer_report_answer(const struct infer_report *r, const char *out, s
     struct text text = {0};
     enum fo_verdict verdict = FO_NOT_APPLICABLE;
     json_t *sites = json_array();
-    json_t *document = json_pack("{s:s, s:s}", "schema", "fragoracle/infer/1", "fidelity", "hardware-instrumented");
-    for (size_t i = 0; i < r->sites; i++)
-        json_array_append_new(sites, add_site(&r->site[i], &text, &verdict));
+    json_t *document = json_pack("{s:s, s:s}", "schema", "fragoracle.infer/1", "fidelity", "hardware-instrumented");
+    for (size_t i = 0; i < r->sites; i++) {
+        json_array_append_new(sites, json_of_site(&r->site[i]));
+        text.failed = text.failed || lost_lines(&r->site[i]);
+        for (int k = 0; k < INFER_STATIONS; k++)
+            if (r->site[i].finding[k].station)
+                verdict = worse(verdict, r->site[i].finding[k].verdict);
+    }
     json_object_set_new(document, "capture", json_of_capture(r));
     json_object_set_new(document, "sites", sites);
-    if (verdict == FO_NOT_APPLICABLE && r->compared)
+    if (verdict == FO_NOT_APPLICABLE && (r->compared || !any_reached(r)))
         verdict = FO_UNDECIDED;
-    add_verdict(r, verdict, document, &text);
+    set_verdict(r, verdict, document);
+    infer_text_make(r, verdict, &text);
     enum status s = out ? write_folder(r, out, document, e) : STATUS_OK;
     if (s == STATUS_OK)
         return answer_make(verdict, document, &text, answer, e);

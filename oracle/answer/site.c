@@ -29,6 +29,7 @@ void site_operand_free(struct site_operand *o)
 void site_finding_free(struct site_finding *f)
 {
     text_free(&f->detail);
+    text_free(&f->note);
     json_decref(f->document);
     if (f->map_known)
         layout_free(&f->map);
@@ -43,6 +44,20 @@ void site_conclude(struct site_finding *f, enum fo_verdict verdict, const char *
     va_start(ap, cause);
     vsnprintf(f->cause, sizeof f->cause, cause, ap);
     va_end(ap);
+}
+
+void site_cause_words(const char *cause, const struct site_count *count, char words[SITE_FINDING_CAUSE])
+{
+    const size_t value[] = {count->right, count->of, count->good, count->records, count->off, count->worst};
+    size_t used = 0;
+    for (; *cause && used + 1 < SITE_FINDING_CAUSE; cause++) {
+        size_t mark = (size_t)(unsigned char)*cause - 1;
+        if (mark < sizeof value / sizeof *value)
+            used += (size_t)snprintf(words + used, SITE_FINDING_CAUSE - used, "%zu", value[mark]);
+        else
+            words[used++] = *cause;
+    }
+    words[used < SITE_FINDING_CAUSE ? used : SITE_FINDING_CAUSE - 1] = '\0';
 }
 
 /* What one warpgroup compared. */
@@ -81,9 +96,9 @@ enum status site_assert_check(const struct site_case *c, struct site_finding *f,
             for (uint32_t w = 0; w < filter->warpgroups; w++)
                 add_asserts(c, s, b, w, &compared, &wrong, f);
     }
+    f->count.right = compared;
     if (compared && !wrong)
-        site_conclude(f, FO_CONFORMS, "", "all %llu slots that the kernel compared are right",
-                      (unsigned long long)compared);
+        site_conclude(f, FO_CONFORMS, "", "all " SITE_RIGHT " slots that the kernel compared are right");
     json_object_set_new(f->document, "compared", json_integer((json_int_t)compared));
     json_object_set_new(f->document, "wrong", json_integer((json_int_t)wrong));
     return STATUS_OK;

@@ -26,26 +26,45 @@ struct site_case {
     const struct tap_image *image;
     uint32_t site;
     char op_name[64];
-    char where[128];    /* "site 3 (kernel.cu:123)" */
     bool op_known;      /* wgmma_parse took it; */
     struct wgmma_op op; /* then this is it */
-    char op_why[200];   /* else why not */
     struct site_operand *a, *b, *output;
     const struct site_type *output_type; /* NULL: what fits */
-    struct site_at at;
+    const struct site_asked *asked;
 };
 
-enum { SITE_FINDING_CAUSE = 400 };
+/* Findings of neighbours that differ in nothing but counts are told as one. So a cause holds marks in place of these
+ * counts, and they are added up. */
+struct site_count {
+    size_t right, of; /* slots, elements or values, over all records */
+    size_t good, records;
+    size_t off;   /* right ones that are so within --ulps only */
+    size_t worst; /* units in the last place; the largest is taken, not the sum */
+};
+#define SITE_RIGHT   "\1"
+#define SITE_OF      "\2"
+#define SITE_GOOD    "\3"
+#define SITE_RECORDS "\4"
+#define SITE_OFF     "\5"
+#define SITE_WORST   "\6"
+
+enum { SITE_FINDING_CAUSE = 400, SITE_FIX = 160 };
 struct site_finding {
     const char *station; /* "assert", "A", "B", "D", "epilogue" */
     enum fo_verdict verdict;
     const char *stage; /* of a difference: "order", "origin", "values", "decode", "scale", "descriptor", "arithmetic",
                         * "output index"; "" otherwise */
-    char cause[SITE_FINDING_CAUSE]; /* one line: the evidence */
+    char cause[SITE_FINDING_CAUSE]; /* one line: the evidence, with marks */
+    struct site_count count;        /* of the marks */
+    char fix[SITE_FIX];             /* what to change, where that was inferred; else "" */
     struct text detail;             /* more lines, indented */
-    json_t *document;               /* members beyond these; owned */
-    struct layout map;              /* A and D of registers: what was found; freed with site_finding_free */
+    struct text note;               /* lines about this site alone, not indented */
+    /* Members beyond these; owned. "tiles" [[i,j]..] and "descriptor" {start, leading, stride, base, swizzle} are told
+     * in the text too. */
+    json_t *document;
+    struct layout map; /* A and D of registers: what was found; freed with site_finding_free */
     bool map_known;
+    bool unexplained; /* no map of its own was found, and another site's may be it */
 };
 void site_finding_free(struct site_finding *f);
 
@@ -54,11 +73,13 @@ typedef enum status site_station(const struct site_case *c, struct site_finding 
 site_station site_a_check, site_b_check, site_d_check, site_epilogue_check, site_assert_check;
 
 /* Judge one tile of registers; the part of site_a_check that a dump without a capture shares. */
-enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
                                  struct site_finding *f, struct error *e);
 /* Judge the bytes of a descriptor. operand: 'A' or 'B'. */
 enum status site_bytes_check(const struct site_case *c, char operand, struct site_finding *f, struct error *e);
 
+/* Write a cause with these counts in place of its marks. */
+void site_cause_words(const char *cause, const struct site_count *count, char words[SITE_FINDING_CAUSE]);
 void site_conclude(struct site_finding *f, enum fo_verdict verdict, const char *stage, const char *cause, ...)
     STATUS_PRINTF(4, 5);
 

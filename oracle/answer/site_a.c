@@ -9,7 +9,7 @@
 #include "oracle/answer/site_words.h"
 #include "reference/fragment.h"
 
-enum { PLACES_SHOWN = 4, SEARCHED_MOST = 16 };
+enum { SEARCHED_MOST = 16, RECORDS_SHOWN = 4, ULPS_SUGGESTED = 4 };
 
 /* "block 0, warpgroup 1, iteration 3" */
 static void say_record(const struct site_view *v, char text[80])
@@ -18,19 +18,12 @@ static void say_record(const struct site_view *v, char text[80])
 }
 
 /* Where the records that conform stand. */
-static void say_places(const struct site_order *o, struct site_finding *f)
+static void list_tiles(const struct site_order *o, struct site_finding *f)
 {
     json_t *list = json_array();
-    size_t shown = 0;
-    for (size_t v = 0; v < o->views; v++) {
-        if (!o->place[v].found)
-            continue;
-        json_array_append_new(list, json_pack("[I,I]", (json_int_t)o->place[v].i0, (json_int_t)o->place[v].j0));
-        if (shown++ < PLACES_SHOWN)
-            text_add(&f->detail, "%s(%zu,%zu)", shown == 1 ? "    tiles at " : ", ", o->place[v].i0, o->place[v].j0);
-    }
-    if (shown)
-        text_add(&f->detail, "%s\n", shown > PLACES_SHOWN ? ", ..." : "");
+    for (size_t v = 0; v < o->views; v++)
+        if (o->place[v].found)
+            json_array_append_new(list, json_pack("[I,I]", (json_int_t)o->place[v].i0, (json_int_t)o->place[v].j0));
     json_object_set_new(f->document, "tiles", list);
 }
 
@@ -38,6 +31,14 @@ static void say_places(const struct site_order *o, struct site_finding *f)
 static void say_unique(const struct site_order *o, struct site_finding *f, char *text, size_t size)
 {
     const struct infer_answer *a = &o->answer;
+    if (o->guess == GUESS_OTHER_SITE) {
+        snprintf(text, size, "the map of site %u, not proved unique here", o->lender);
+        return;
+    }
+    if (o->guess == GUESS_REGISTERS) {
+        snprintf(text, size, "no other order of the registers fits; not proved unique");
+        return;
+    }
     if (!o->known || o->partial) {
         snprintf(text, size, "not proved unique");
         return;
@@ -63,11 +64,19 @@ static void say_unique(const struct site_order *o, struct site_finding *f, char 
 static void conclude_conforming(const struct site_tile *t, const struct site_matrix *m, const struct site_order *o,
                                 struct site_finding *f)
 {
+    struct site_count n = {t->views * t->slots, t->views * t->slots, t->views, t->views, 0, 0};
+    for (size_t v = 0; v < o->views; v++) {
+        n.off += o->place[v].off;
+        n.worst = o->place[v].worst > n.worst ? o->place[v].worst : n.worst;
+    }
+    f->count = n;
+    json_object_set_new(f->document, "slots_off", json_integer((json_int_t)n.off));
+    json_object_set_new(f->document, "ulps_off", json_integer((json_int_t)n.worst));
     char unique[120];
     const struct site_form *form = &m->form[o->form];
     const struct infer_answer *a = &o->answer;
     say_unique(o, f, unique, sizeof unique);
-    say_places(o, f);
+    list_tiles(o, f);
     if (o->elsewhere)
         site_conclude(f, FO_DIFFERS, "origin",
                       "the fragment is in order, but the tile stands at (%zu,%zu), not where it should", o->place[0].i0,
@@ -75,34 +84,77 @@ static void conclude_conforming(const struct site_tile *t, const struct site_mat
     else if (o->known && !a->unique)
         site_conclude(f, FO_UNDECIDED, "", "the contract fits all %zu slots of %zu records, but so do others: %s",
                       t->slots, t->views, unique);
+    else if (n.off)
+        site_conclude(f, FO_PERMITTED, "",
+                      SITE_RIGHT " of " SITE_OF " slots in " SITE_GOOD " of " SITE_RECORDS " records, " SITE_OFF
+                                 " of them off by at most " SITE_WORST " units in the last place of %s; %s%s%s",
+                      t->type->name, unique, *form->what ? "; the values are " : "", form->what);
     else
-        site_conclude(f, form->verdict, "", "%zu of %zu slots in %zu of %zu records; %s%s%s", t->slots, t->slots,
-                      t->views, t->views, unique, *form->what ? "; the values are " : "", form->what);
+        site_conclude(f, form->verdict, "",
+                      SITE_RIGHT " of " SITE_OF " slots in " SITE_GOOD " of " SITE_RECORDS " records; %s%s%s", unique,
+                      *form->what ? "; the values are " : "", form->what);
+}
+
+/* All but a few slots are as a map wants them. */
+static void say_few(const struct site_tile *t, const struct site_place *p, const char *map, struct text *text)
+{
+    text_add(text, "%s, but for %zu of %zu slots: %g expected, %g found", map, p->compared - p->right, p->compared,
+             site_type_decode(t->type, p->want), site_type_decode(t->type, p->held));
+}
+
+/* Records that the found map explains, but not bit for bit, and those that are as the contract wants but for a few
+ * slots. */
+static void say_records(const struct site_tile *t, const struct site_order *o, struct site_finding *f)
+{
+    char record[80];
+    size_t shown = 0;
+    for (size_t v = 0; v < t->views && shown < RECORDS_SHOWN; v++) {
+        const struct site_place *p = &o->found[v], *most = &o->most[v];
+        if (o->place[v].found || (p->found ? p->right == p->compared && !p->off : !most->found))
+            continue;
+        shown++;
+        say_record(&t->view[v], record);
+        text_add(&f->note, "%s: ", record);
+        if (!p->found)
+            say_few(t, most, "the order of the contract", &f->note);
+        else if (p->right < p->compared)
+            say_few(t, p, "the same map", &f->note);
+        else
+            text_add(&f->note, "the same map, %zu of %zu slots off by at most %u units in the last place of %s", p->off,
+                     p->compared, p->worst, t->type->name);
+        text_add(&f->note, "\n");
+    }
 }
 
 /* A map was found, and it is not the contract. */
 static enum status conclude_order(const struct site_tile *t, const struct site_matrix *m, struct site_order *o,
                                   struct site_finding *f, struct error *e)
 {
-    char cause[SITE_CAUSE], unique[120], record[80];
+    char cause[SITE_CAUSE], unique[120], record[80], fix[SITE_FIX];
     size_t differing = t->views - o->conforming;
     const struct site_form *form = &m->form[o->form];
     say_record(&t->view[o->first], record);
-    enum status s = site_words_order(&t->contract, &o->answer.map, cause, &f->detail, f->document, e);
+    enum status s = site_words_order(&t->contract, &o->answer.map, cause, fix, &f->detail, f->document, e);
     if (s != STATUS_OK)
         return s;
     say_unique(o, f, unique, sizeof unique);
     json_object_set_new(f->document, "wrong_slots", json_integer((json_int_t)o->wrong));
     json_object_set_new(f->document, "same_map", json_integer((json_int_t)o->same));
+    say_records(t, o, f);
     if (o->conforming)
         text_add(&f->detail, "    %zu of %zu records conform; the first that does not: %s\n", o->conforming, t->views,
                  record);
     site_conclude(f, FO_DIFFERS, "order",
-                  "values right, order wrong: %s; %zu of %zu slots wrong; the same map in %zu of %zu records; %s%s%s",
-                  cause, o->wrong, t->slots, o->same, differing, unique, *form->what ? "; the values are " : "",
-                  form->what);
+                  "values right, order wrong: %s; %zu of %zu slots wrong; the same map in " SITE_GOOD
+                  " of " SITE_RECORDS " records; %s%s%s",
+                  cause, o->wrong, t->slots, unique, *form->what ? "; the values are " : "", form->what);
+    f->count = (struct site_count){.good = o->same, .records = differing};
+    /* One order for all, and no other fits. What a kernel does with D is its own affair. */
+    if (strcmp(f->station, "A") == 0 && o->same == t->views && (o->partial || o->guess || o->answer.unique))
+        snprintf(f->fix, sizeof f->fix, "%s", fix);
     f->map = o->answer.map;
     f->map_known = true;
+    f->unexplained = o->guess == GUESS_REGISTERS;
     o->answer.map = (struct layout){0};
     return STATUS_OK;
 }
@@ -124,7 +176,9 @@ static enum status gather(const struct site_tile *t, const struct site_matrix *m
         bool conforms = p.found;
         if (!conforms && searched++ == SEARCHED_MOST)
             break;
-        enum status st = conforms ? STATUS_OK : site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
+        if (o->most[v].found)
+            p = o->most[v];
+        enum status st = p.found ? STATUS_OK : site_place_near(t, v, m, v == 0 ? at : &anywhere, &p, e);
         if (st != STATUS_OK) {
             free(s.sample);
             return st;
@@ -159,9 +213,36 @@ static bool all_zero(const struct site_tile *t, const struct site_order *o)
     return true;
 }
 
+/* Would a tolerance permit them? */
+static void say_ulps(const struct site_tile *t, const struct site_samples *s, struct site_finding *f)
+{
+    uint32_t worst = 0, distance;
+    for (size_t i = 0; i < s->count; i++) {
+        if (!site_type_within(t->type, s->sample[i].found, s->sample[i].want, ULPS_SUGGESTED, &distance))
+            return;
+        worst = distance > worst ? distance : worst;
+    }
+    text_add(&f->detail, "    no value is off by more than %u units in the last place of %s: --ulps %u permits that\n",
+             worst, t->type->name, worst ? worst : 1);
+}
+
+/* The contract, but for a few slots of every record that does not conform. */
+static void conclude_few(const struct site_tile *t, const struct site_order *o, size_t differing,
+                         struct site_finding *f)
+{
+    struct text text = {0};
+    say_few(t, &o->most[o->first], o->conforming ? "the same map as the other records" : "the order of the contract",
+            &text);
+    f->detail.failed = f->detail.failed || text.failed;
+    site_conclude(f, FO_DIFFERS, "values", "order right, values wrong: %s (%zu of %zu records)",
+                  text.data ? text.data : "", differing, t->views);
+    text_free(&text);
+}
+
 /* No map fits by values. */
-static enum status conclude_values(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
-                                   const struct site_order *o, struct site_finding *f, struct error *e)
+static enum status conclude_values(const struct site_tile *t, const struct site_matrix *m,
+                                   const struct site_asked *asked, const struct site_order *o, struct site_finding *f,
+                                   struct error *e)
 {
     struct site_samples s = {0};
     struct site_fault fault;
@@ -173,9 +254,10 @@ static enum status conclude_values(const struct site_tile *t, const struct site_
                       t->views, record);
         return STATUS_OK;
     }
-    enum status st = gather(t, m, at, o, &s, &placed, e);
+    enum status st = gather(t, m, &asked->at, o, &s, &placed, e);
     if (st != STATUS_OK)
         return st;
+    f->unexplained = o->close < differing;
     if (!placed) {
         site_conclude(f, FO_DIFFERS, "values",
                       "the values stand nowhere in the matrix, in any order or scale that is known (%zu of %zu "
@@ -189,7 +271,11 @@ static enum status conclude_values(const struct site_tile *t, const struct site_
                  "    every value occurs in the tile: an order that is no simple map is possible too; values that "
                  "occur once each would tell\n");
     st = site_fault_name(&s, &fault, &f->detail, f->document, e);
-    if (st == STATUS_OK)
+    if (st == STATUS_OK && !fault.known)
+        say_ulps(t, &s, f);
+    if (st == STATUS_OK && !fault.known && o->close == differing)
+        conclude_few(t, o, differing, f);
+    else if (st == STATUS_OK)
         site_conclude(f, FO_DIFFERS, fault.stage,
                       "order right, values wrong: %s; %zu of %zu slots wrong in %zu of %zu records", fault.cause,
                       s.wrong, s.count, placed, t->views);
@@ -198,7 +284,7 @@ cleanup:
     return st;
 }
 
-enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_at *at,
+enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
                                  struct site_finding *f, struct error *e)
 {
     struct site_order o = {0};
@@ -206,7 +292,7 @@ enum status site_registers_check(const struct site_tile *t, const struct site_ma
         site_conclude(f, FO_UNDECIDED, "", "no record is whole: widen the filter of the capture");
         return STATUS_OK;
     }
-    enum status s = site_order_infer(t, m, at, &o, e);
+    enum status s = site_order_infer(t, m, asked, &o, e);
     if (s != STATUS_OK)
         return s;
     json_object_set_new(f->document, "records", json_integer((json_int_t)t->views));
@@ -217,7 +303,7 @@ enum status site_registers_check(const struct site_tile *t, const struct site_ma
     else if (o.known)
         s = conclude_order(t, m, &o, f, e);
     else
-        s = conclude_values(t, m, at, &o, f, e);
+        s = conclude_values(t, m, asked, &o, f, e);
     site_order_free(&o);
     return s;
 }
@@ -246,7 +332,7 @@ enum status site_a_check(const struct site_case *c, struct site_finding *f, stru
     if (st == STATUS_OK)
         st = site_tile_of_stream(c->image, s, &contract, type, &t, &broken, e);
     if (st == STATUS_OK)
-        st = site_registers_check(&t, m, &c->at, f, e);
+        st = site_registers_check(&t, m, c->asked, f, e);
     if (st == STATUS_OK && broken)
         text_add(&f->detail, "    %zu records are left out: not every thread of the warpgroup came by\n", broken);
     site_tile_free(&t);

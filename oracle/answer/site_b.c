@@ -42,13 +42,9 @@ static bool check_uniform(const struct site_case *c, const struct tap_image_stre
     return true;
 }
 
-static void say_descriptor(struct site_finding *f, uint64_t bits)
+static void keep_descriptor(struct site_finding *f, uint64_t bits)
 {
     struct descriptor d = descriptor_decode(bits);
-    text_add(&f->detail,
-             "    descriptor 0x%016llx: start 0x%x, leading byte offset %u, stride byte offset %u, base offset %u, "
-             "swizzle %u bytes\n",
-             (unsigned long long)bits, d.start, d.leading, d.stride, d.base, d.swizzle);
     json_object_set_new(f->document, "descriptor",
                         json_pack("{s:I, s:i, s:i, s:i, s:i}", "start", (json_int_t)d.start, "leading", (int)d.leading,
                                   "stride", (int)d.stride, "base", (int)d.base, "swizzle", (int)d.swizzle));
@@ -136,15 +132,16 @@ static enum status judge(const struct site_bytes *b, const struct site_matrix *m
 {
     const struct site_at anywhere = {0};
     size_t conforming = 0, first = 0, equal = 0;
-    struct site_place where = {0};
+    json_t *tiles = json_array();
     for (size_t v = 0; v < b->tile.views; v++) {
         struct site_place p = site_place_exact(&b->tile, v, m, 0, operand == 'A' && v == 0 ? at : &anywhere);
         if (!p.found && conforming == v)
             first = v;
-        if (!v)
-            where = p;
+        if (p.found)
+            json_array_append_new(tiles, json_pack("[I,I]", (json_int_t)p.i0, (json_int_t)p.j0));
         conforming += p.found;
     }
+    json_object_set_new(f->document, "tiles", tiles);
     json_object_set_new(f->document, "records", json_integer((json_int_t)b->tile.views));
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)conforming));
     if (conforming < b->tile.views)
@@ -153,7 +150,6 @@ static enum status judge(const struct site_bytes *b, const struct site_matrix *m
     size_t chunks = b->tile.slots / b->chunk;
     if (s != STATUS_OK)
         return s;
-    text_add(&f->detail, "    the first tile at (%zu,%zu)\n", where.i0, where.j0);
     if (equal == chunks)
         site_conclude(
             f, FO_UNDECIDED, "",
@@ -161,8 +157,13 @@ static enum status judge(const struct site_bytes *b, const struct site_matrix *m
             "descriptor would look the same; give them different values");
     else
         site_conclude(f, FO_CONFORMS, "",
-                      "%zu of %zu elements in %zu of %zu records; %zu of %zu chunks stand at one place only",
-                      b->tile.slots, b->tile.slots, b->tile.views, b->tile.views, chunks - equal, chunks);
+                      SITE_RIGHT " of " SITE_OF " elements in " SITE_GOOD " of " SITE_RECORDS
+                                 " records; %zu of %zu chunks stand at one place only",
+                      chunks - equal, chunks);
+    f->count = (struct site_count){.right = b->tile.views * b->tile.slots,
+                                   .of = b->tile.views * b->tile.slots,
+                                   .good = b->tile.views,
+                                   .records = b->tile.views};
     return STATUS_OK;
 }
 
@@ -179,7 +180,7 @@ enum status site_bytes_check(const struct site_case *c, char operand, struct sit
     if (d && d->words >= 2) {
         if (!check_uniform(c, d, f, &bits))
             return STATUS_OK;
-        say_descriptor(f, bits);
+        keep_descriptor(f, bits);
     }
     enum status s = site_bytes_read(c, operand, &b, &recorded, e);
     if (s != STATUS_OK)
@@ -196,7 +197,7 @@ enum status site_bytes_check(const struct site_case *c, char operand, struct sit
     b.leads = b.mn && d && descriptor_decode(bits).swizzle == 0;
     s = site_operand_matrix(given, b.tile.type, &m, e);
     if (s == STATUS_OK)
-        s = judge(&b, m, operand, &c->at, f, e);
+        s = judge(&b, m, operand, &c->asked->at, f, e);
 cleanup:
     site_bytes_free(&b);
     return s;

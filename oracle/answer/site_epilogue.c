@@ -75,10 +75,11 @@ static enum status rounded(const struct site_tile *d, const struct site_type *to
 /* How many records stand somewhere, exactly; the places of the first. */
 struct standing {
     size_t records, several;
+    size_t compared; /* values */
     struct site_place first;
     size_t missing; /* the first record that does not; records when all do */
 };
-static struct standing stand(const struct site_tile *t, const struct site_matrix *m)
+static struct standing stand(const struct site_tile *t, const struct site_matrix *m, json_t *tiles)
 {
     const struct site_at anywhere = {0};
     struct standing s = {0};
@@ -87,6 +88,9 @@ static struct standing stand(const struct site_tile *t, const struct site_matrix
         struct site_place p = site_place_exact(t, v, m, 0, &anywhere);
         if (p.found && !s.records++)
             s.first = p;
+        if (p.found)
+            json_array_append_new(tiles, json_pack("[I,I]", (json_int_t)p.i0, (json_int_t)p.j0));
+        s.compared += p.found ? p.compared : 0;
         s.several += p.several;
         if (!p.found && s.missing == t->views)
             s.missing = v;
@@ -142,7 +146,7 @@ static enum status conclude_elsewhere(const struct site_tile *t, const struct si
     char text[200];
     one.views = 1;
     one.view = &t->view[view];
-    enum status s = site_order_infer(&one, m, &anywhere, &o, e);
+    enum status s = site_order_infer(&one, m, &(struct site_asked){0}, &o, e);
     if (s == STATUS_OK)
         s = site_place_near(&one, 0, m, &anywhere, &near, e);
     if (s != STATUS_OK) {
@@ -183,9 +187,13 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
         s = rounded(d, to, true, &across, e);
     if (s != STATUS_OK)
         goto cleanup;
-    struct standing plain = stand(&t, m), turned = {0};
+    json_t *tiles = json_array();
+    struct standing plain = stand(&t, m, tiles), turned = {0};
+    json_object_set_new(f->document, "tiles", tiles);
     if (plain.records < d->views)
-        turned = stand(&across, m);
+        turned = stand(&across, m, NULL);
+    f->count = (struct site_count){
+        .right = plain.compared, .of = t.slots * d->views, .good = plain.records, .records = d->views};
     json_object_set_new(f->document, "records", json_integer((json_int_t)d->views));
     json_object_set_new(f->document, "conforming", json_integer((json_int_t)plain.records));
     json_object_set_new(f->document, "type", json_string(to->name));
@@ -193,8 +201,9 @@ static enum status judge(const struct site_tile *d, struct site_operand *output,
         site_conclude(f, FO_UNDECIDED, "", "the tile stands at several places of the output: give it different values");
     else if (plain.records == d->views)
         site_conclude(f, FO_CONFORMS, "",
-                      "%zu of %zu values in %zu of %zu records stand in the output as %s, the first tile at (%zu,%zu)",
-                      plain.first.compared, t.slots, d->views, d->views, to->name, plain.first.i0, plain.first.j0);
+                      SITE_RIGHT " of " SITE_OF " values in " SITE_GOOD " of " SITE_RECORDS
+                                 " records stand in the output as %s",
+                      to->name);
     else if (turned.records)
         site_conclude(f, FO_DIFFERS, "output index",
                       "product right, output index wrong: %zu of %zu tiles stand transposed, the first at (%zu,%zu)",

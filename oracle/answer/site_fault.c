@@ -157,10 +157,10 @@ enum status site_fault_name(const struct site_samples *s, struct site_fault *out
     }
     /* One factor for all would be a table too: the scales come first. */
     known = known || explain_decode(s, &f, text, document);
+    f.known = known;
     if (!known)
         snprintf(f.cause, sizeof f.cause, "no known decode or scale fault explains the values: %zu of %zu are wrong",
                  s->wrong, s->count);
-    text_add(text, "    %s\n", f.cause);
     if (!known || strcmp(f.stage, "values") == 0)
         list_samples(s, text, document);
     json_object_set_new(document, "cause", json_string(f.cause));

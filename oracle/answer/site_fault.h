@@ -19,6 +19,7 @@ struct site_samples {
 enum { SITE_FAULT_CAUSE = 200 };
 struct site_fault {
     const char *stage; /* "values", "decode", "scale" */
+    bool known;        /* a diagnosis was made */
     char cause[SITE_FAULT_CAUSE];
 };
 /* Every diagnosis explains all samples exactly or is not made. Adds lines to `text` and members to `document`. Where

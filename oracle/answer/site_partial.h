@@ -3,7 +3,7 @@
 #ifndef FO_ORACLE_ANSWER_SITE_PARTIAL_H
 #define FO_ORACLE_ANSWER_SITE_PARTIAL_H
 
-#include "oracle/answer/site_tile.h"
+#include "oracle/answer/site_place.h"
 
 /* view: those that do not conform, at most `views` of them are taken, each at the place that most of its slots name.
  * *found: one displacement inside a thread, the same for all threads that have a wrong slot, explains every slot of all

@@ -46,24 +46,4 @@ enum status site_tile_of_stream(const struct tap_image *image, const struct tap_
                                 const struct layout *contract, const struct site_type *type, struct site_tile *out,
                                 size_t *broken, struct error *e);
 
-/* Where a tile of ordinary data stands in a matrix, by the contract. */
-struct site_place {
-    bool found;
-    int form;     /* of the matrix, that fits */
-    bool several; /* more than one origin fits */
-    size_t i0, j0;
-    size_t right, compared; /* slots */
-};
-struct site_at { /* --at */
-    bool known;
-    size_t i0, j0;
-};
-/* The first origin at which every slot holds what the contract wants; elements beyond the matrix are not compared. */
-struct site_place site_place_exact(const struct site_tile *t, size_t view, const struct site_matrix *m, int form,
-                                   const struct site_at *at);
-/* The origin, in steps of 8, at which most slots agree with what they should hold but for
- * sign and scale; `found` only where that cannot be chance. errors: STATUS_NO_MEMORY. */
-enum status site_place_near(const struct site_tile *t, size_t view, const struct site_matrix *m,
-                            const struct site_at *at, struct site_place *out, struct error *e);
-
 #endif

@@ -138,3 +138,25 @@ uint32_t site_type_digits(const struct site_type *t, uint32_t bits)
         return UINT32_MAX - 1;
     return (uint32_t)ldexp(frexp(x, &e), FRACTION);
 }
+
+/* The place of a number among all of its type. */
+static int64_t rank_of(const struct site_type *t, uint32_t bits)
+{
+    uint32_t sign = 1u << (t->bits - 1);
+    if (t->integer)
+        return (int64_t)t->decode(bits);
+    int64_t magnitude = (bits & (sign - 1)) >> t->spare;
+    return bits & sign ? -magnitude : magnitude;
+}
+
+bool site_type_within(const struct site_type *t, uint32_t a, uint32_t b, uint32_t ulps, uint32_t *distance)
+{
+    int64_t apart = rank_of(t, a & t->mask) - rank_of(t, b & t->mask);
+    apart = apart < 0 ? -apart : apart;
+    if (apart > (int64_t)ulps)
+        return false;
+    if (apart && !(isfinite(site_type_decode(t, a)) && isfinite(site_type_decode(t, b))))
+        return false;
+    *distance = (uint32_t)apart;
+    return true;
+}

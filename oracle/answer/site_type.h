@@ -27,4 +27,8 @@ uint32_t site_type_truncate(const struct site_type *t, double x);
  * UINT32_MAX: it says nothing. */
 uint32_t site_type_digits(const struct site_type *t, uint32_t bits);
 
+/* Are two values at most `ulps` units in the last place apart? The signs of zero do not count. What is no number, or no
+ * finite one, is near to itself only; integers are apart by their difference. */
+bool site_type_within(const struct site_type *t, uint32_t a, uint32_t b, uint32_t ulps, uint32_t *distance);
+
 #endif

@@ -200,6 +200,52 @@ static uint32_t value_of_place(uint32_t p)
     return (p >> 1 & 1u) << 2 | (p >> 2 & 1u) << 1 | (p & 1u);
 }
 
+/* Does each place hold what one other should, so that another order mends it? */
+static bool places_permuted(const struct displacement *d, uint32_t inverse[256])
+{
+    bool seen[256] = {false};
+    for (uint32_t p = 0; p < d->places; p++) {
+        if (seen[d->place_to[p]])
+            return false;
+        seen[d->place_to[p]] = true;
+        inverse[d->place_to[p]] = p;
+    }
+    return true;
+}
+
+/* What puts the values of a thread where they belong. */
+static void fix_places(const struct displacement *d, const char *where, char fix[SITE_FIX])
+{
+    uint32_t moved, a = 0, b = 0, inverse[256];
+    if (!places_permuted(d, inverse))
+        return;
+    if (registers_move(d, &moved, &a, &b)) {
+        size_t used = (size_t)snprintf(fix, SITE_FIX, "%sgive wgmma the registers in the order", where);
+        for (uint32_t r = 0; r < d->regs && used < SITE_FIX; r++)
+            used += (size_t)snprintf(fix + used, SITE_FIX - used, " R%u", inverse[r * d->parts] / d->parts);
+    } else if (d->regs == 4 && d->parts == 2) {
+        size_t used = (size_t)snprintf(fix, SITE_FIX, "%spack the values of a lane in the order", where);
+        for (uint32_t p = 0; p < LANE_VALUES && used < SITE_FIX; p++)
+            used += (size_t)snprintf(fix + used, SITE_FIX - used, " v%02u", value_of_place(p));
+    }
+}
+
+/* What puts the values of threads where they belong. */
+static void fix_threads(const struct displacement *d, char fix[SITE_FIX])
+{
+    bool exclusive = true, sum = true;
+    uint32_t first = d->thread_to[0];
+    for (uint32_t t = 0; t < d->threads; t++) {
+        exclusive = exclusive && (t ^ first) == d->thread_to[t];
+        sum = sum && (t + first) % d->threads == d->thread_to[t];
+    }
+    if (exclusive)
+        snprintf(fix, SITE_FIX, "let thread t take what thread t ^ %u takes now", first);
+    else if (sum)
+        snprintf(fix, SITE_FIX, "let thread t take what thread (t + %u) %% %u takes now", d->threads - first,
+                 d->threads);
+}
+
 static void say_pack_order(const struct displacement *d, struct text *text, json_t *document)
 {
     char found[LANE_VALUES * 4 + 1] = "", wanted[LANE_VALUES * 4 + 1] = "";
@@ -251,7 +297,7 @@ static void say_slots(const struct displacement *d, struct text *text, json_t *d
 }
 
 enum status site_words_order(const struct layout *contract, const struct layout *map, char cause[SITE_CAUSE],
-                             struct text *text, json_t *document, struct error *e)
+                             char fix[SITE_FIX], struct text *text, json_t *document, struct error *e)
 {
     struct displacement d;
     char inside[SITE_CAUSE] = "", across[SITE_CAUSE] = "";
@@ -259,24 +305,31 @@ enum status site_words_order(const struct layout *contract, const struct layout 
     enum status s = displacement_make(contract, map, &d, e);
     if (s != STATUS_OK)
         return s;
+    *fix = '\0';
     bool straight = layout_to_affine(map, &affine), partly = false;
     uint32_t count, first = 0, last = 0;
     if (!d.separable && some_threads(&d, &count, &first, &last)) {
         partly = true;
         say_places(&d, inside);
         snprintf(cause, SITE_CAUSE, "%.120s, in %u of %u threads, %u to %u", inside, count, d.threads, first, last);
+        snprintf(across, sizeof across, "in threads %u to %u: ", first, last);
+        if (count == last - first + 1)
+            fix_places(&d, across, fix);
     } else if (d.separable) {
         if (!threads_stay(&d))
             say_threads(&d, across);
         if (!places_stay(&d))
             say_places(&d, inside);
         snprintf(cause, SITE_CAUSE, "%.96s%s%.96s", inside, *inside && *across ? "; " : "", across);
+        if (threads_stay(&d))
+            fix_places(&d, "", fix);
+        else if (places_stay(&d))
+            fix_threads(&d, fix);
     } else if (straight) {
         snprintf(cause, SITE_CAUSE, "another affine map");
     } else {
         snprintf(cause, SITE_CAUSE, "a map that moves threads and registers together");
     }
-    text_add(text, "    %s\n", cause);
     if ((d.separable || partly) && !places_stay(&d))
         say_pack_order(&d, text, document);
     if (!d.separable && !partly && straight) {

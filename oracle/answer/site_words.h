@@ -5,15 +5,16 @@
 #ifndef FO_ORACLE_ANSWER_SITE_WORDS_H
 #define FO_ORACLE_ANSWER_SITE_WORDS_H
 
-#include "oracle/answer/answer.h"
+#include "oracle/answer/site.h"
 #include "reference/layout.h"
 
 /* Adds lines (indented by four) that say how `map` differs from `contract`, and members to `document`: "cause" (one
  * line), "pack_order" and "pack_order_wanted" where there is one, "wrong" (the first slots). *cause gets the one line.
+ * *fix says what to change if this map is the one, "" where it would take more than another order.
  * needs: contract a bijection from (thread, reg, part) onto (i, j), map between the same boxes. errors:
  * STATUS_NO_MEMORY. */
 enum { SITE_CAUSE = 200 };
 enum status site_words_order(const struct layout *contract, const struct layout *map, char cause[SITE_CAUSE],
-                             struct text *text, json_t *document, struct error *e);
+                             char fix[SITE_FIX], struct text *text, json_t *document, struct error *e);
 
 #endif

@@ -7,7 +7,7 @@
 #include "oracle/io/json.h"
 #include "oracle/io/tap_image.h"
 
-#define SITES_SCHEMA "fragoracle/tap-sites/1"
+#define SITES_SCHEMA "fragoracle.tap/1"
 
 enum { FINDING_SIZE = 360, FINDING_SHOWN = 200 };
 

@@ -21,6 +21,9 @@ static const struct command_option options[] = {
      "What the kernel wrote, [M,N]: u2 (bf16 or f16 bits) or f4"},
     {"at", "M,K", OPTION_TEXT, offsetof(options_t, at), 0,
      "Element of A at which the tile of the first record begins (default: searched)"},
+    {"ulps", "N", OPTION_NUMBER, offsetof(options_t, ulps), 0,
+     "Values of A at most N units in the last place from what they should be count as right: for operands that were "
+     "approximated (default 0: bit for bit)"},
     {"site", "N", OPTION_INDEX, offsetof(options_t, site), 0, "Only this site (default all)"},
     {"op", "OP", OPTION_TEXT, offsetof(options_t, op), 0, "Operation of an .npy of registers"},
     {"operand", "A|D", OPTION_TEXT, offsetof(options_t, operand), 0, "Its operand"},

@@ -1,8 +1,8 @@
 /* tap_image: a capture of a kernel at work (kernels/fragoracle_device.h), as a host reads and keeps it.
  *
- * An image is what the device wrote. A folder is the same for everybody else: tap.json (schema fragoracle/tap/1) and,
- * for each stream, siteN.WHAT.npy u4 [blocks, warpgroups, iterations, 128, words] and siteN.WHAT.count.npy u4 [blocks,
- * warpgroups, 128]. WHAT is the operand of FO_KIND_A and FO_KIND_D, else the kind; an assertion has both ("A.assert"),
+ * An image is what the device wrote. A folder is the same for everybody else: tap.json (schema
+ * fragoracle.tap-capture/1) and, for each stream, siteN.WHAT.npy u4 [blocks, warpgroups, iterations, 128, words] and
+ * siteN.WHAT.count.npy u4 [blocks, warpgroups, 128]. WHAT is the operand of FO_KIND_A and FO_KIND_D, else the kind; an assertion has both ("A.assert"),
  * and a second stream of one name gets ".2". Unused entries of the table are left out of both. */
 #ifndef FO_ORACLE_IO_TAP_IMAGE_H
 #define FO_ORACLE_IO_TAP_IMAGE_H
@@ -12,7 +12,7 @@
 #include "kernels/fragoracle_device.h"
 #include "reference/status.h"
 
-#define TAP_IMAGE_SCHEMA "fragoracle/tap/1"
+#define TAP_IMAGE_SCHEMA "fragoracle.tap-capture/1"
 #define TAP_IMAGE_JSON   "tap.json"
 enum { TAP_IMAGE_TEXT = 256 };
 

@@ -51,7 +51,7 @@ PYTHON
 
 run 0 infer --capture "$scratch/right.npy" --op $op --operand A --matrix "$scratch/a.npy"
 prints "registers: $op
-  A: conforms: 1024 of 1024 slots in 2 of 2 records; proved unique among affine maps
+  A: conforms: 2048 of 2048 slots in 2 of 2 records; proved unique among affine maps
     tiles at (64,0), (64,16)
 verdict: conforms
 "
@@ -62,6 +62,7 @@ says "    pack order wanted  v00 v01 v04 v05 v02 v03 v06 v07"
 run 1 infer --capture "$scratch/capture.bin" --matrix "$scratch/a.npy"
 says "site 0, gemm.cu:42: $op"
 says "verdict: differs: order of the A fragment (site 0, gemm.cu:42)"
+says "fix: give wgmma the registers in the order R0 R2 R1 R3"
 says "hardware-instrumented"
 
 # JSON on stdout, prose on stderr, a folder of files.
@@ -70,8 +71,9 @@ holds "infer --json" python3 - "$scratch/stdout" "$scratch/out/infer.json" <<'PY
 import json, sys
 answer = json.load(open(sys.argv[1]))
 assert answer == json.load(open(sys.argv[2]))
-assert answer["schema"] == "fragoracle/infer/1" and answer["verdict"] == "differs"
+assert answer["schema"] == "fragoracle.infer/1" and answer["verdict"] == "differs"
 assert answer["fidelity"] == "hardware-instrumented"
+assert answer["fault"]["fix"] == "give wgmma the registers in the order R0 R2 R1 R3"
 assert answer["fault"]["station"] == "A" and answer["fault"]["stage"] == "order" and answer["fault"]["site"] == 0
 found = answer["sites"][0]["stations"]["A"]
 assert found["wrong_slots"] == 512 and found["unique"] and found["family"] == "affine"

@@ -100,7 +100,7 @@ run 0 tap $module -o "$out" --ptxas none --json --block 7 --blocks 3 --warpgroup
 holds "tap --json" python3 - "$scratch/stdout" "$out" <<'PYTHON'
 import json, struct, sys
 answer = json.load(open(sys.argv[1]))
-assert answer["schema"] == "fragoracle/tap-sites/1" and answer["verdict"] == "conforms" and answer["ptxas"] is None
+assert answer["schema"] == "fragoracle.tap/1" and answer["verdict"] == "conforms" and answer["ptxas"] is None
 assert answer["in"] == "tests/cli/tap.ptx" and answer["out"] == sys.argv[2] and answer["target"] == "sm_90a"
 assert answer["filter"] == {"block": 7, "blocks": 3, "warpgroup": 1, "warpgroups": 2, "iteration": 0, "iterations": 5,
                             "last": True, "no_bytes": False}
@@ -276,7 +276,7 @@ tapped
 holds "the log has three files" test "$(ls "$scratch/log" | wc -l)" -eq 3
 holds "what came in" cmp "$scratch/log"/*[0-9].ptx $module
 holds "what went on" cmp "$scratch/log"/*.tap.ptx "$FAKE/module"
-holds "the sites" grep -q '"schema": "fragoracle/tap-sites/1"' "$scratch/log"/*.sites.json
+holds "the sites" grep -q '"schema": "fragoracle.tap/1"' "$scratch/log"/*.sites.json
 FRAGORACLE_TAP_LOG="$module/no" stand 0 "$copy" -o "$scratch/x"
 untouched "$copy|-o|$scratch/x|"
 TMPDIR_KEPT=$TMPDIR

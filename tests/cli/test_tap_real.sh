@@ -26,7 +26,7 @@ if command -v nvcc >/dev/null; then
     holds "its nvcc taps" env FRAGORACLE_TAP= FRAGORACLE_TAP_LOG="$scratch/log" "$scratch/kit/bin/nvcc" -cubin -O3 \
         -gencode arch=compute_90a,code=sm_90a -I . -o "$scratch/rs.cubin" kernels/rs_gemm.cu
     holds "the kernel is tapped" grep -aq fragoracle_tap_head "$scratch/rs.cubin"
-    holds "the sites are logged" grep -q tap-sites "$scratch"/log/*.sites.json
+    holds "the sites are logged" grep -q fragoracle.tap/1 "$scratch"/log/*.sites.json
     holds "without the variable it does not" "$scratch/kit/bin/nvcc" -cubin -O3 \
         -gencode arch=compute_90a,code=sm_90a -I . -o "$scratch/rs.cubin" kernels/rs_gemm.cu
     holds "the kernel is as it was" sh -c "! grep -aq fragoracle_tap_head '$scratch/rs.cubin'"

@@ -23,7 +23,7 @@ static void tap_returns_an_answer_and_writes_the_module(void **state)
     struct fo_tap_options o = {.in = MODULE, .out = scratch_path(state, "out.ptx", out)};
     assert_int_equal(fo_tap(&o, &answer, &error), 0);
     assert_int_equal(answer.verdict, FO_CONFORMS);
-    assert_non_null(strstr(answer.json, "\"schema\": \"fragoracle/tap-sites/1\""));
+    assert_non_null(strstr(answer.json, "\"schema\": \"fragoracle.tap/1\""));
     assert_non_null(strstr(answer.text, "3 points, 9 streams"));
     uint8_t *data;
     size_t size;

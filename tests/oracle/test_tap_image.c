@@ -409,7 +409,7 @@ static void tap_image_read_wrong_document_is_refused_with_its_field(void **state
         {"\"streams\": [", "\"streams\": 0, \"more\": [", "streams"},
         {"\"op\": \"w", "\"op\": \"1234567890123456789012345678901234567890w", "op"},
         {"\"operand\": \"D\"", "\"operand\": \"1234567890123456\"", "operand"},
-        {"fragoracle/tap/1", "fragoracle/tap/2", ""},
+        {"fragoracle.tap-capture/1", "fragoracle.tap-capture/2", ""},
         {"\"filter\": {", "\"filter\": 1, \"other\": {", "first_block"},
     };
     struct tap_image image = image_with_launch(), untouched;
