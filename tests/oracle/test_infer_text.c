@@ -258,7 +258,18 @@ static void fo_infer_of_what_is_not_sure_gives_no_fix(void **state)
     expect_silent(&answer, "fix");
     fo_answer_free(&answer);
     free(m.bits);
-    /* Every other thread: that is no order. */
+    /* What R2 should hold is nowhere: no order mends that. */
+    m = matrix16_random(ROWS, COLUMNS, 34);
+    c = packed(&m, order_wanted, 2);
+    for (uint32_t n = 0; n < 2; n++)
+        for (uint32_t t = 0; t < 128; t++)
+            capture_words(&c, 0, n, t)[2] = capture_words(&c, 0, n, t)[1];
+    answer = answer_of(state, &c, &m);
+    expect_says(&answer, "registers hold what others should: R2 that of R1; 256 of 1024 slots wrong");
+    expect_silent(&answer, "fix");
+    fo_answer_free(&answer);
+    free(m.bits);
+    /* Every third thread: that is no order. */
     m = matrix16_random(ROWS, COLUMNS, 33);
     c = packed(&m, order_wanted, 2);
     for (uint32_t n = 0; n < 2; n++)
