@@ -5,9 +5,10 @@
 #include <string.h>
 
 enum {
-    VIEWS_MOST = 8, /* in one question to the engine: more make no map more unique */
-    ALONE_MOST = 4, /* that are asked about one by one */
-    CLOSE_MOST = 64 /* records that are looked at slot by slot */
+    VIEWS_MOST = 8,  /* in one question to the engine: more make no map more unique */
+    ALONE_MOST = 4,  /* that are asked about one by one */
+    LARGE = 1 << 22, /* elements of a matrix of which only one is */
+    CLOSE_MOST = 64  /* records that are looked at slot by slot */
 };
 
 /* The engine wants tiles no larger than their matrix. */
@@ -146,10 +147,11 @@ static enum status ask_differing(const struct site_tile *t, const struct site_ma
                                  struct site_order *o, struct error *e)
 {
     enum status s = STATUS_OK;
-    size_t alone = 0;
+    /* In a large matrix a question takes long. */
+    size_t alone = 0, most = m->rows * m->columns > LARGE ? 1 : ALONE_MOST;
     for (int f = 0; s == STATUS_OK && f < m->forms && !o->known; f++)
         s = ask(t, m, at, &(struct choice){false, false, f, 0, VIEWS_MOST}, o, e);
-    for (size_t v = 0; o->conforming + o->close + 1 < t->views && v < t->views && alone < ALONE_MOST; v++) {
+    for (size_t v = 0; o->conforming + o->close + 1 < t->views && v < t->views && alone < most; v++) {
         if (o->place[v].found || o->most[v].found)
             continue;
         alone++;

@@ -1,6 +1,7 @@
 #include "oracle/answer/site_place.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { STEP = 8, LEAST = 64 };
 
@@ -39,9 +40,13 @@ static bool fits_at(const struct site_tile *t, const uint32_t *value, const stru
 static void search(const struct site_tile *t, const uint32_t *value, const struct site_matrix *m, uint32_t ulps,
                    size_t step_i, size_t step_j, struct site_place *p)
 {
+    const uint32_t *matrix = m->form[p->form].value;
     for (size_t i = 0; i < m->rows && !p->several; i += step_i)
         for (size_t j = 0; j < m->columns && !p->several; j += step_j) {
             bool inside = i + t->rows <= m->rows && j + t->columns <= m->columns;
+            /* Most places are none, and one look says so. */
+            if (inside && !ulps && matrix[(i + t->row[0]) * m->columns + j + t->column[0]] != value[0])
+                continue;
             struct site_place here = {.form = p->form, .i0 = i, .j0 = j};
             if ((!inside && (i % t->rows || j % t->columns)) || !fits_at(t, value, m, ulps, &here))
                 continue;
@@ -152,8 +157,8 @@ struct agreement {
     size_t right, of;
 };
 
-/* Plain values: the same digits. Zeros say nothing. least: of the first slots that are looked at, so many must agree.
- */
+/* Plain values: the same digits. Zeros say nothing. least: of the first slots that are looked at, so many must agree; 0
+ * looks at all of them. */
 static struct agreement agree_plain(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
                                     const struct digits *d, size_t i0, size_t j0, size_t every, size_t least)
 {
@@ -174,14 +179,40 @@ static struct agreement agree_plain(const struct site_tile *t, const uint32_t *d
     return a;
 }
 
+/* Does what the first slots hold not depend on the code? It does where slots of one code mostly hold the same. */
+static bool codes_disagree(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m, size_t i0,
+                           size_t j0, size_t every)
+{
+    enum { REPEATS = 12 };
+    uint32_t first[SITE_CODES];
+    unsigned seen = 0, repeats = 0, same = 0;
+    for (size_t s = 0; s < t->slots && repeats < REPEATS; s += every) {
+        size_t i = i0 + t->row[s], j = j0 + t->column[s];
+        if (i >= m->rows || j >= m->columns)
+            continue;
+        unsigned code = m->source->code[i * m->columns + j];
+        if (seen & 1u << code) {
+            repeats++;
+            same += first[code] == digits[s];
+        } else {
+            seen |= 1u << code;
+            first[code] = digits[s];
+        }
+    }
+    return repeats == REPEATS && same * 2 < repeats;
+}
+
 /* Codes: is what a slot holds, up to its scale, a function of the code? Slots that hold what most slots of their code
  * hold. This finds the tile also under a wrong decode table. */
 enum { SIGHTS = 64 };
 static struct agreement agree_coded(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
-                                    size_t i0, size_t j0, size_t every)
+                                    size_t i0, size_t j0, size_t every, size_t least)
 {
     struct agreement a = {0, 0};
-    uint16_t seen[SITE_CODES][SIGHTS] = {{0}};
+    uint16_t seen[SITE_CODES][SIGHTS];
+    if (least && codes_disagree(t, digits, m, i0, j0, every))
+        return (struct agreement){0, LEAST};
+    memset(seen, 0, sizeof seen);
     for (size_t s = 0; s < t->slots; s += every) {
         size_t i = i0 + t->row[s], j = j0 + t->column[s];
         if (i >= m->rows || j >= m->columns)
@@ -202,7 +233,7 @@ static struct agreement agree_coded(const struct site_tile *t, const uint32_t *d
 static struct agreement agree(const struct site_tile *t, const uint32_t *digits, const struct site_matrix *m,
                               const struct digits *d, size_t i0, size_t j0, size_t every, size_t least)
 {
-    return m->source->code ? agree_coded(t, digits, m, i0, j0, every)
+    return m->source->code ? agree_coded(t, digits, m, i0, j0, every, least)
                            : agree_plain(t, digits, m, d, i0, j0, every, least);
 }
 

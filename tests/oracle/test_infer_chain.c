@@ -211,6 +211,13 @@ static void fo_infer_of_a_chain_that_is_fed_is_never_wrong_from_the_d_before(voi
     scene_free(&s);
 }
 
+static void fo_infer_of_a_chain_whose_counts_do_not_divide_is_undecided(void **state)
+{
+    struct scene s = scene_of(one_accumulator, 3, (const int[]){0 | ANEW, 0 | RESULT, 0 | RESULT}, 160);
+    expect(state, &s, FO_UNDECIDED, "D and the wgmma of site 0 did not come by equally often");
+    scene_free(&s);
+}
+
 /* fo_infer as alloc_check wants it. */
 struct question {
     struct fo_infer_options o;
@@ -245,6 +252,7 @@ int main(void)
         TEST(fo_infer_of_a_chain_conforms_in_the_order_that_ran),
         TEST(fo_infer_of_a_chain_with_several_results_judges_each),
         TEST(fo_infer_of_a_chain_leaves_out_sites_that_did_not_run),
+        TEST(fo_infer_of_a_chain_whose_counts_do_not_divide_is_undecided),
         TEST(fo_infer_of_a_chain_without_memory_fails_cleanly),
         TEST(fo_infer_of_a_chain_that_is_fed_is_never_wrong_from_the_d_before),
     };

@@ -68,6 +68,20 @@ static void fo_infer_of_neighbours_that_differ_says_which(void **state)
     free(m.bits);
 }
 
+static void fo_infer_of_neighbours_with_other_causes_tells_both(void **state)
+{
+    struct matrix16 m = matrix16_random(ROWS, COLUMNS, 6);
+    struct capture c = capture_of(1, 1, 2);
+    add_sites(&c, &m, 0, 1, order_wanted);
+    memset(capture_words(&c, 0, 0, 0), 0, sizeof(uint32_t[2 * 512]));
+    memset(capture_words(&c, 1, 1, 0), 0, sizeof(uint32_t[512]));
+    struct fo_answer answer = answer_of(state, &c, &m);
+    expect_says(&answer, "  A (site 0): differs: every slot holds zero in 2 of 2 records");
+    expect_says(&answer, "  A (site 1): differs: every slot holds zero in 1 of 2 records");
+    fo_answer_free(&answer);
+    free(m.bits);
+}
+
 static void fo_infer_of_other_sources_and_operations_says_them_apart(void **state)
 {
     struct matrix16 m = matrix16_random(ROWS, COLUMNS, 3);
@@ -244,6 +258,31 @@ static void fo_infer_of_what_is_not_sure_gives_no_fix(void **state)
     expect_silent(&answer, "fix");
     fo_answer_free(&answer);
     free(m.bits);
+    /* What R2 should hold is nowhere: no order mends that. */
+    m = matrix16_random(ROWS, COLUMNS, 34);
+    c = packed(&m, order_wanted, 2);
+    for (uint32_t n = 0; n < 2; n++)
+        for (uint32_t t = 0; t < 128; t++)
+            capture_words(&c, 0, n, t)[2] = capture_words(&c, 0, n, t)[1];
+    answer = answer_of(state, &c, &m);
+    expect_says(&answer, "registers hold what others should: R2 that of R1; 256 of 1024 slots wrong");
+    expect_silent(&answer, "fix");
+    fo_answer_free(&answer);
+    free(m.bits);
+    /* Every third thread: that is no order. */
+    m = matrix16_random(ROWS, COLUMNS, 33);
+    c = packed(&m, order_wanted, 2);
+    for (uint32_t n = 0; n < 2; n++)
+        for (uint32_t t = 0; t < 128; t += 3) {
+            uint32_t *w = capture_words(&c, 0, n, t), keep = w[1];
+            w[1] = w[2];
+            w[2] = keep;
+        }
+    answer = answer_of(state, &c, &m);
+    expect_says(&answer, "registers R1 and R2 exchanged, in 43 of 128 threads, 0 to 126;");
+    expect_silent(&answer, "fix");
+    fo_answer_free(&answer);
+    free(m.bits);
     /* Columns 8 and 9 are equal to 10 and 11: several maps fit. */
     m = matrix16_random(ROWS, COLUMNS, 31);
     for (size_t i = 0; i < ROWS; i++)
@@ -278,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fo_infer_of_neighbours_that_say_the_same_says_it_once),
         TEST(fo_infer_of_neighbours_that_differ_says_which),
+        TEST(fo_infer_of_neighbours_with_other_causes_tells_both),
         TEST(fo_infer_of_other_sources_and_operations_says_them_apart),
         TEST(fo_infer_of_sites_that_nobody_reached_decides_by_the_others),
         TEST(fo_infer_of_a_folder_says_what_was_read),
