@@ -7,6 +7,7 @@
 #include "oracle/answer/site.h"
 #include "oracle/answer/site_fault.h"
 #include "oracle/answer/site_words.h"
+#include "oracle/answer/site_zero.h"
 #include "reference/fragment.h"
 
 enum { SEARCHED_MOST = 16, RECORDS_SHOWN = 4, ULPS_SUGGESTED = 4 };
@@ -284,26 +285,75 @@ cleanup:
     return st;
 }
 
+/* Every record is right but for signs of zero. o: of the folded tiles. */
+static void conclude_signs(const struct site_tile *t, const struct site_matrix *m, const struct site_order *o,
+                           struct site_finding *f)
+{
+    char unique[120];
+    f->count = (struct site_count){t->views * t->slots, t->views * t->slots, t->views, t->views, 0, 0};
+    for (size_t v = 0; v < t->views; v++)
+        f->count.off += site_zero_signs(t, v, m, o->form, o->place[v].i0, o->place[v].j0);
+    json_object_set_new(f->document, "zeros_of_other_sign", json_integer((json_int_t)f->count.off));
+    say_unique(o, f, unique, sizeof unique);
+    list_tiles(o, f);
+    site_conclude(f, FO_PERMITTED, "",
+                  SITE_RIGHT " of " SITE_OF " slots in " SITE_GOOD " of " SITE_RECORDS " records, " SITE_OFF
+                             " of them zeros of the other sign; %s%s%s",
+                  unique, *m->form[o->form].what ? "; the values are " : "", m->form[o->form].what);
+}
+
+/* The verdict from what is known about the orders of these tiles. */
+static enum status conclude(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
+                            struct site_order *o, struct site_finding *f, struct error *e)
+{
+    json_object_set_new(f->document, "records", json_integer((json_int_t)t->views));
+    json_object_set_new(f->document, "conforming", json_integer((json_int_t)o->conforming));
+    json_object_set_new(f->document, "slots", json_integer((json_int_t)t->slots));
+    if (o->conforming == t->views) {
+        conclude_conforming(t, m, o, f);
+        return STATUS_OK;
+    }
+    return o->known ? conclude_order(t, m, o, f, e) : conclude_values(t, m, asked, o, f, e);
+}
+
+/* Something differs in tile and matrix as they are: is it less without the signs of zero? *told: f says so. */
+static enum status check_folded(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
+                                const struct site_order *o, struct site_finding *f, bool *told, struct error *e)
+{
+    struct site_folded folded = {0};
+    struct site_order without = {0};
+    enum status s = site_zero_fold(t, m, &folded, e);
+    if (s == STATUS_OK && folded.differs)
+        s = site_order_infer(&folded.tile, &folded.matrix, asked, &without, e);
+    if (s == STATUS_OK && folded.differs) {
+        bool right = without.conforming == t->views && !without.elsewhere && (!without.known || without.answer.unique);
+        *told = right || (without.known && !o->known && without.conforming < t->views);
+        if (right)
+            conclude_signs(t, m, &without, f);
+        else if (*told) {
+            text_add(&f->detail, "    zeros of either sign are taken for the same\n");
+            s = conclude(&folded.tile, &folded.matrix, asked, &without, f, e);
+        }
+    }
+    site_order_free(&without);
+    site_zero_free(&folded);
+    return s;
+}
+
 enum status site_registers_check(const struct site_tile *t, const struct site_matrix *m, const struct site_asked *asked,
                                  struct site_finding *f, struct error *e)
 {
     struct site_order o = {0};
+    bool told = false;
     if (!t->views) {
         site_conclude(f, FO_UNDECIDED, "", "no record is whole: widen the filter of the capture");
         return STATUS_OK;
     }
     enum status s = site_order_infer(t, m, asked, &o, e);
-    if (s != STATUS_OK)
-        return s;
-    json_object_set_new(f->document, "records", json_integer((json_int_t)t->views));
-    json_object_set_new(f->document, "conforming", json_integer((json_int_t)o.conforming));
-    json_object_set_new(f->document, "slots", json_integer((json_int_t)t->slots));
-    if (o.conforming == t->views)
-        conclude_conforming(t, m, &o, f);
-    else if (o.known)
-        s = conclude_order(t, m, &o, f, e);
-    else
-        s = conclude_values(t, m, asked, &o, f, e);
+    if (s == STATUS_OK && o.conforming < t->views)
+        s = check_folded(t, m, asked, &o, f, &told, e);
+    if (s == STATUS_OK && !told)
+        s = conclude(t, m, asked, &o, f, e);
     site_order_free(&o);
     return s;
 }

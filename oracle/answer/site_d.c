@@ -236,6 +236,15 @@ static void conclude(const struct site_chain *h, const struct tally *t, struct s
         .right = values * t->conforming, .of = values * t->records, .good = t->conforming, .records = t->records};
 }
 
+/* A tap that was asked for registers alone, or the header. */
+static bool has_bytes(const struct tap_image *image)
+{
+    for (uint32_t i = 0; i < image->stream_count; i++)
+        if (image->stream[i].kind == FO_KIND_B_BYTES)
+            return true;
+    return false;
+}
+
 enum status site_d_check(const struct site_case *c, struct site_finding *f, struct error *e)
 {
     const struct tap_image_filter *w = &c->image->filter;
@@ -253,6 +262,10 @@ enum status site_d_check(const struct site_case *c, struct site_finding *f, stru
         if (d->site != c->site || d->kind != FO_KIND_D)
             continue;
         any = true;
+        if (!has_bytes(c->image)) {
+            site_conclude(f, FO_NOT_APPLICABLE, "", "the bytes of B were recorded nowhere: no product to compare");
+            break;
+        }
         s = site_chain_make(c, d, &h, why, e);
         for (uint32_t g = 0; s == STATUS_OK && !*why && g < w->blocks * w->warpgroups; g++)
             s = judge_group(&h, g / w->warpgroups, g % w->warpgroups, trial, &t, e);

@@ -194,10 +194,15 @@ enum status site_scale_explain(const struct site_samples *s, struct site_fault *
 {
     struct groups g = {0};
     struct rule rule[RULES_SHOWN];
-    int power;
+    int power = 0;
     enum status st = groups_make(s, &g, known, e);
     if (st != STATUS_OK || !*known)
         return st;
+    if (constant_power(&g, &power) && power == 0) { /* only zeros differ, by their signs */
+        *known = false;
+        free(g.group);
+        return STATUS_OK;
+    }
     out->stage = "scale";
     list_groups(&g, text, document);
     size_t rules = s->matrix->source->scale ? find_rules(&g, rule) : 0;

@@ -277,9 +277,10 @@ static void say_bits(const struct displacement *d, struct text *text)
         }
 }
 
+/* The first ones, and for each place of a thread how many of its threads are wrong. */
 static void say_slots(const struct displacement *d, struct text *text, json_t *document)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *places = json_array();
     size_t wrong = 0, slots = (size_t)d->threads * d->places;
     for (uint32_t i = 0; i < slots; i++) {
         if (d->to[i] == i || ++wrong > SHOWN)
@@ -293,7 +294,14 @@ static void say_slots(const struct displacement *d, struct text *text, json_t *d
     }
     if (wrong > SHOWN)
         text_add(text, "    and %zu more slots\n", wrong - SHOWN);
+    for (uint32_t place = 0; place < d->places; place++) {
+        json_int_t threads = 0;
+        for (uint32_t t = 0; t < d->threads; t++)
+            threads += d->to[t * d->places + place] != t * d->places + place;
+        json_array_append_new(places, json_integer(threads));
+    }
     json_object_set_new(document, "wrong", list);
+    json_object_set_new(document, "wrong_threads", places);
 }
 
 enum status site_words_order(const struct layout *contract, const struct layout *map, char cause[SITE_CAUSE],

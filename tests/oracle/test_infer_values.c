@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -153,6 +154,39 @@ static void fo_infer_of_unscaled_codes_in_a_wrong_order_says_both(void **state)
     free(held.bits);
 }
 
+/* A kernel whose zeros are all negative, half of the time its matrix's are not: no product knows. */
+static void fo_infer_of_zeros_of_the_other_sign_is_permitted(void **state)
+{
+    enum { COUNT = ROWS * COLUMNS, RECORDS = 4, TILE_COLUMNS = 16 * RECORDS };
+    static const uint8_t exchanged[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    struct splitmix r = {43};
+    struct matrix16 want = matrix16_random(ROWS, COLUMNS, 44), held = {ROWS, COLUMNS, malloc(COUNT * 2)};
+    size_t signs = 0;
+    for (size_t i = 0; i < COUNT; i++) {
+        if (splitmix_below(&r, 4) == 0)
+            want.bits[i] = (uint16_t)(splitmix_below(&r, 2) << 15);
+        held.bits[i] = want.bits[i] & 0x7fff ? want.bits[i] : 0x8000;
+        signs += held.bits[i] != want.bits[i] && i / COLUMNS >= 64 && i % COLUMNS < TILE_COLUMNS;
+    }
+    for (int wrong = 0; wrong < 2; wrong++) {
+        char says[128];
+        struct capture c = packed(&held, wrong ? exchanged : order_wanted, RECORDS);
+        struct asked a;
+        ask16(state, &c, &want, &a);
+        struct fo_answer answer = infer_answer_of(a.o);
+        expect_verdict(&answer, wrong ? FO_DIFFERS : FO_PERMITTED);
+        snprintf(says, sizeof says, "4096 of 4096 slots in 4 of 4 records, %zu of them zeros of the other sign", signs);
+        expect_says(&answer, wrong ? "registers R1 and R2 exchanged; 512 of 1024 slots wrong" : says);
+        if (wrong)
+            expect_says(&answer, "zeros of either sign are taken for the same");
+        fo_answer_free(&answer);
+        capture_free(&c);
+    }
+    assert_true(signs > 100);
+    free(want.bits);
+    free(held.bits);
+}
+
 static void fo_infer_of_another_matrix_asks_whether_it_is_the_right_one(void **state)
 {
     struct matrix4 m = matrix4_random(ROWS, COLUMNS, 41), other = matrix4_random(ROWS, COLUMNS, 42);
@@ -227,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(fo_infer_of_wrong_values_names_the_fault),
         TEST(fo_infer_of_unscaled_codes_in_a_wrong_order_says_both),
+        TEST(fo_infer_of_zeros_of_the_other_sign_is_permitted),
         TEST(fo_infer_of_another_matrix_asks_whether_it_is_the_right_one),
         TEST(fo_infer_of_floats_rounds_and_names_what_was_cut),
         TEST(fo_infer_of_int4_takes_both_offsets),
