@@ -2,8 +2,9 @@
  *
  * An image is what the device wrote. A folder is the same for everybody else: tap.json (schema
  * fragoracle.tap-capture/1) and, for each stream, siteN.WHAT.npy u4 [blocks, warpgroups, iterations, 128, words] and
- * siteN.WHAT.count.npy u4 [blocks, warpgroups, 128]. WHAT is the operand of FO_KIND_A and FO_KIND_D, else the kind; an assertion has both ("A.assert"),
- * and a second stream of one name gets ".2". Unused entries of the table are left out of both. */
+ * siteN.WHAT.count.npy u4 [blocks, warpgroups, 128]. WHAT is the operand of FO_KIND_A and FO_KIND_D, else the kind; an
+ * assertion has both ("A.assert"), and a second stream of one name gets ".2". Unused entries of the table are left out
+ * of both. */
 #ifndef FO_ORACLE_IO_TAP_IMAGE_H
 #define FO_ORACLE_IO_TAP_IMAGE_H
 
