@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "oracle/answer/site_type.h"
+#include "oracle/infer/site_type.h"
 #include "tests/oracle/infer_captures.h"
 #include "tests/support/alloc.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "oracle/answer/site_schedule.h"
+#include "oracle/infer/site_schedule.h"
 
 /* Steps in the order in which they should run, as "site.time site.time ...". */
 static void expect_steps(const uint32_t *came, size_t sites, uint32_t passes, const char *steps)
