@@ -75,10 +75,11 @@ uint64_t site_schedule_at(const struct site_schedule *s, struct site_step step)
 /* "", " twice", " 3 times" */
 static void times_words(uint32_t times, char text[24])
 {
+    text[0] = '\0';
     if (times == 2)
         snprintf(text, 24, " twice");
-    else
-        snprintf(text, 24, times == 1 ? "" : " %u times", times);
+    else if (times > 2)
+        snprintf(text, 24, " %u times", times);
 }
 
 void site_schedule_words(const struct site_schedule *s, const uint32_t *number, char words[SITE_SCHEDULE_WORDS])
