@@ -254,4 +254,17 @@ static inline struct fo_answer answer4(void **state, struct capture *c, const st
     return infer_answer_of(a.o);
 }
 
+/* fo_infer as alloc_check wants it. */
+struct attempt {
+    struct fo_infer_options o;
+    struct fo_answer answer;
+};
+static inline enum status attempt_once(void *context, struct error *e)
+{
+    struct attempt *r = context;
+    struct fo_error error;
+    enum status s = (enum status)fo_infer(&r->o, &r->answer, &error);
+    return s == STATUS_OK ? s : error_set(e, s, "%.300s", error.line);
+}
+
 #endif

@@ -128,27 +128,14 @@ static void fo_infer_of_matrices_the_wrong_way_round_says_which(void **state)
     scene_free(&s);
 }
 
-/* fo_infer as alloc_check wants it. */
-struct run {
-    struct fo_infer_options o;
-    struct fo_answer answer;
-};
-static enum status run_once(void *context, struct error *e)
-{
-    struct run *r = context;
-    struct fo_error error;
-    enum status s = (enum status)fo_infer(&r->o, &r->answer, &error);
-    return s == STATUS_OK ? s : error_set(e, s, "%.300s", error.line);
-}
-
 static void fo_infer_without_memory_fails_cleanly_everywhere(void **state)
 {
     static const uint8_t orders[][8] = {{0, 1, 4, 5, 2, 3, 6, 7}, {0, 4, 1, 5, 3, 7, 6, 2}};
     for (int k = 0; k < 4; k++) {
         struct scene s;
         scene_make(state, &s, orders[k % 2]);
-        struct run r = {.o = O(.capture = s.capture, .matrix = s.codes, .source = "mxfp4", .scales = s.scales, .b = s.b,
-                               .output = s.output, .out = s.out)};
+        struct attempt r = {.o = O(.capture = s.capture, .matrix = s.codes, .source = "mxfp4", .scales = s.scales,
+                                   .b = s.b, .output = s.output, .out = s.out)};
         if (k == 2) /* values wrong in the second record, B read from elsewhere */
             for (uint32_t t = 0; t < 128; t++) {
                 capture_words(&s.c, 0, 1, t)[0] ^= 0x1234;
@@ -158,7 +145,7 @@ static void fo_infer_without_memory_fails_cleanly_everywhere(void **state)
             capture_write(&s.c, s.capture);
         if (k == 3)
             r.o = O(.capture = s.dump, .matrix = s.a, .op = OP_BF16, .operand = "A");
-        assert_true(alloc_check(run_once, NULL, &r) > 10);
+        assert_true(alloc_check(attempt_once, NULL, &r) > 10);
         fo_answer_free(&r.answer);
         scene_free(&s);
     }

@@ -274,19 +274,6 @@ static void fo_infer_of_too_much_tolerance_is_refused(void **state)
     free(m.bits);
 }
 
-/* fo_infer as alloc_check wants it. */
-struct run {
-    struct fo_infer_options o;
-    struct fo_answer answer;
-};
-static enum status run_once(void *context, struct error *e)
-{
-    struct run *r = context;
-    struct fo_error error;
-    enum status s = (enum status)fo_infer(&r->o, &r->answer, &error);
-    return s == STATUS_OK ? s : error_set(e, s, "%.300s", error.line);
-}
-
 static void fo_infer_without_memory_fails_cleanly_where_it_guesses(void **state)
 {
     struct matrix16 m = matrix16_random(ROWS, 96, 50);
@@ -296,8 +283,8 @@ static void fo_infer_without_memory_fails_cleanly_where_it_guesses(void **state)
     capture_pack(&c, s, 0, &m, 0, 64, exchanged);
     capture_words(&c, s, 0, 9)[3] ^= 1;
     ask16(state, &c, &m, &a);
-    struct run run = {.o = a.o};
-    assert_true(alloc_check(run_once, NULL, &run) > 10);
+    struct attempt run = {.o = a.o};
+    assert_true(alloc_check(attempt_once, NULL, &run) > 10);
     expect_says(&run.answer, "the map of site 0, not proved unique here");
     fo_answer_free(&run.answer);
     capture_free(&c);
