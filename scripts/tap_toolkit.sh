@@ -28,7 +28,9 @@ if [[ -z $cuda ]]; then
     nvcc=$(command -v nvcc || true)
     [[ -n $nvcc || ! -x /usr/local/cuda/bin/nvcc ]] || nvcc=/usr/local/cuda/bin/nvcc
     [[ -n $nvcc ]] || trouble "no nvcc on PATH: name the toolkit"
-    cuda=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
+    # The nvcc on PATH may be a script that runs the one of the toolkit: ask it where that is.
+    bin=$("$nvcc" --dryrun -cubin -o none -x cu /dev/null 2>&1 | sed -n 's/^#\$ _HERE_=//p' || true)
+    cuda=$(dirname "${bin:-$(dirname "$(readlink -f "$nvcc")")}")
 fi
 [[ -x $cuda/bin/ptxas && -f $cuda/bin/nvcc.profile ]] || trouble "$cuda: no bin/ptxas with bin/nvcc.profile in it"
 cuda=$(readlink -f "$cuda")

@@ -30,6 +30,12 @@ if command -v nvcc >/dev/null; then
     holds "without the variable it does not" "$scratch/kit/bin/nvcc" -cubin -O3 \
         -gencode arch=compute_90a,code=sm_90a -I . -o "$scratch/rs.cubin" kernels/rs_gemm.cu
     holds "the kernel is as it was" sh -c "! grep -aq fragoracle_tap_head '$scratch/rs.cubin'"
+    mkdir "$scratch/path"
+    printf '#!/bin/sh\nexec "%s" "$@"\n' "$(command -v nvcc)" >"$scratch/path/nvcc"
+    chmod +x "$scratch/path/nvcc"
+    holds "a toolkit from an nvcc that is a script" env PATH="$scratch/path:$PATH" scripts/tap_toolkit.sh \
+        "$scratch/kit" "$(dirname "$fragoracle")/fragoracle-ptxas"
+    holds "with the same ptxas" sh -c "'$scratch/kit/bin/ptxas' --version | grep -q 'ptx.*assembler'"
     mkdir "$scratch/mine"
     holds "a folder of somebody else is refused" sh -c \
         "! scripts/tap_toolkit.sh '$scratch/mine' '$(dirname "$fragoracle")/fragoracle-ptxas'"
