@@ -33,6 +33,15 @@ struct run_report {
     uint32_t status_word;    /* as segments.h says */
 };
 
+/* What a subject cannot be asked; zeros where it takes everything that the types of this header can say. Probes adapt,
+ * and say what is not applicable. */
+struct executor_limits {
+    uint32_t multiple_N, multiple_K; /* N and K must be multiples of these; 0 is 1 */
+    uint64_t most_P;                 /* rows of one launch; 0: no limit */
+    bool no_scales;                  /* weights of a type without block scales: every scale must be 2^0 */
+    bool no_segments;                /* a dense product: one expert, one segment of all rows */
+};
+
 struct executor {
     const char *name;    /* "gpu", "model", "files" */
     const char *subject; /* "rs", "rs+F01", ... */
@@ -45,6 +54,7 @@ struct executor {
     enum status (*run)(void *self, const struct bf16 *x, const struct segments *s, struct bf16 poison, struct bf16 *out,
                        struct run_report *report, struct error *e);
     void (*release)(void *self); /* frees self */
+    struct executor_limits limits;
 };
 
 #endif

@@ -75,7 +75,7 @@ const char *error_line(const struct error *e, char *text, size_t size)
 const char *status_name(enum status s)
 {
     static const char *const name[] = {
-        "ok",          "bad argument", "bad input",   "input/output error", "out of memory",
-        "unsupported", "no device",    "device error"};
+        "ok",          "bad argument", "bad input",    "input/output error", "out of memory",
+        "unsupported", "no device",    "device error", "the subject broke"};
     return (size_t)s < sizeof name / sizeof *name ? name[s] : "unknown status";
 }

@@ -16,7 +16,9 @@ enum status {
     STATUS_NO_MEMORY,
     STATUS_UNSUPPORTED, /* legal, but not offered (yet) */
     STATUS_NO_DEVICE,   /* no GPU that can do this */
-    STATUS_DEVICE       /* the GPU or its driver reported an error */
+    STATUS_DEVICE,      /* the GPU or its driver reported an error */
+    STATUS_SUBJECT      /* the kernel under test broke: it crashed, hung or wrote where it must not. An answer about
+                           it, not trouble of ours: whoever asks turns it into the verdict `differs` and its sentence */
 };
 
 struct error {

@@ -4,6 +4,7 @@
 
 #include "oracle/answer/identity_case.h"
 #include "oracle/answer/scores.h"
+#include "oracle/exec/open.h"
 
 static void show(const struct fo_probe_options *o, const char *line)
 {
@@ -62,7 +63,6 @@ int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct 
 {
     struct error e = {0};
     struct machine machine;
-    struct subject subject;
     struct identity_case c = {0};
     struct executor executor = {0};
     struct identity_result result = {0};
@@ -71,16 +71,14 @@ int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct 
     if (!o->kind || strcmp(o->kind, "identity") != 0)
         s = error_set(&e, STATUS_BAD_ARGUMENT, "unknown probe '%s'; legal: identity", o->kind ? o->kind : "");
     if (s == STATUS_OK)
-        s = subject_parse(o->subject ? o->subject : "rs", &subject, &e);
-    if (s == STATUS_OK)
         s = machine_choose(o->on ? o->on : "auto", &machine, &e);
     if (s == STATUS_OK)
         s = identity_case_make(o->P, o->N, o->K, &o->weights, o->historical, o->pass, &c, &e);
     if (s == STATUS_OK)
-        s = machine.subject(&subject, &executor, &e);
+        s = subject_open(o->subject ? o->subject : "rs", &machine, &executor, &e);
     if (s != STATUS_OK)
         goto cleanup;
-    snprintf(line, sizeof line, "identity probe of %s on %s, %zu,%zu,%zu", subject.name, machine.name, c.options.P,
+    snprintf(line, sizeof line, "identity probe of %s on %s, %zu,%zu,%zu", executor.subject, machine.name, c.options.P,
              c.weights.w.N, c.weights.w.K);
     show(o, line);
     s = identity_run(&executor, &c.weights.w, &c.options, &result, &e);

@@ -291,5 +291,5 @@ static void files_release(void *self)
 void files_executor(struct files *f, struct executor *out)
 {
     f->runs = f->single = 0;
-    *out = (struct executor){"files", f->folder, FIDELITY_UNSUPPORTED, f, files_load, files_run, files_release};
+    *out = (struct executor){"files", f->folder, FIDELITY_UNSUPPORTED, f, files_load, files_run, files_release, {0}};
 }

@@ -282,7 +282,14 @@ static enum status gpu_subject(const struct subject *subject, struct executor *o
     if (!g)
         return error_set(e, STATUS_NO_MEMORY, "no memory for an executor");
     g->subject = *subject;
-    *out = (struct executor){"gpu", g->subject.name, FIDELITY_HARDWARE, g, gpu_load, gpu_run, gpu_release};
+    *out = (struct executor){.name = "gpu",
+                             .subject = g->subject.name,
+                             .fidelity = FIDELITY_HARDWARE,
+                             .self = g,
+                             .load = gpu_load,
+                             .run = gpu_run,
+                             .release = gpu_release,
+                             .limits = {.multiple_N = 16, .multiple_K = 64}};
     return STATUS_OK;
 }
 

@@ -339,7 +339,13 @@ enum status model_subject(const struct subject *subject, struct executor *out, s
     m->subject = *subject;
     model_places(&a, &m->a[0][0]);
     model_places(&d, &m->d[0][0]);
-    *out =
-        (struct executor){"model", m->subject.name, FIDELITY_BIT_EXACT_MODEL, m, model_load, model_run, model_release};
+    *out = (struct executor){.name = "model",
+                             .subject = m->subject.name,
+                             .fidelity = FIDELITY_BIT_EXACT_MODEL,
+                             .self = m,
+                             .load = model_load,
+                             .run = model_run,
+                             .release = model_release,
+                             .limits = {.multiple_N = 16, .multiple_K = 64}};
     return STATUS_OK;
 }

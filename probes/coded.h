@@ -1,0 +1,59 @@
+/* coded: probes whose outputs name their source exactly. What comes out is the source map of source_map.h, a sample of
+ * every value that a weight can have, and a dense product whose sums are exact in any order.
+ *
+ * All passes share their activations: sweep s has x[p][column[s][p]] = 1 and zeros elsewhere, so that an output is one
+ * weight times its scale, exactly. The sweeps ask every column of the longest segment (identity.h has the segments)
+ * twice, of different rows the second time, so that what follows the row can be told from what follows the column.
+ * Passes (planes) differ in the weights:
+ *
+ *   unit      every weight 1, every scale 2^0: what is zero, unwritten, or scaled by something that was never there
+ *   value     digits of the code of (expert, n, k), one a plane, base 5, written as 1, 2, 3, 4, 6: values that FP4,
+ * int4, fp8 and bf16 all have, all positive and none of them 0.5, so that a lost sign or a flushed subnormal does not
+ * hide where a value came from; then check digits, a hash of the code: a sum of several weights is no code but by a
+ * chance that coded.c states scale     digits of the code of (expert, n, block), base 64, as powers of two from 2^-63
+ * to 2^0; then check digits row       every weight 1; row p of x holds digits of p as powers of two instead of 1; then
+ * check digits pair      codes and scales in all 4096 combinations, the 256 scales spread over n and blocks: what each
+ * pair decodes to, wherever it was really read from dense     integer activations and weights, small enough that every
+ * partial sum of every order is exact
+ *
+ * The unit plane runs twice with two poisons, and once more for the same bits. */
+#ifndef FO_PROBES_CODED_H
+#define FO_PROBES_CODED_H
+
+#include "probes/executor.h"
+#include "probes/source_map.h"
+
+struct coded_options {
+    size_t P; /* tokens */
+    size_t N, K, experts;
+    uint64_t seed; /* of the dense product */
+};
+
+/* Owns its arrays. */
+struct coded_result {
+    struct source_map map;
+    size_t value_planes, scale_planes, row_planes; /* check planes included; scale_planes 0: not applicable */
+    size_t launches, loads;
+    bool repeats; /* the same launch gave the same bits */
+
+    size_t pair_planes;
+    struct bf16 *pair; /* [pair_planes][sweeps][P][N]: outputs */
+
+    size_t dense_count; /* of outputs that were compared */
+    size_t dense_differing;
+    struct bf16 *dense, *dense_expected; /* [P][N] */
+    struct run_report report;            /* sums over all launches, as identity_result has them */
+};
+
+/* errors: STATUS_BAD_ARGUMENT (extents, K % 32, limits of the subject), STATUS_SUBJECT, whatever the executor reports,
+ * STATUS_NO_MEMORY. */
+enum status coded_run(const struct executor *subject, const struct coded_options *o, struct coded_result *out,
+                      struct error *e);
+void coded_result_free(struct coded_result *r); /* safe on a zeroed result */
+
+/* The weights of pair plane `plane` at an element: its FP4 code (0..15), and the byte of a scale. The sum over planes
+ * covers every pair of the two at every expert. Subjects without scales get scale 127 everywhere. */
+uint32_t coded_pair_code(const struct source_map *m, size_t plane, struct source_point value);
+uint32_t coded_pair_scale(const struct source_map *m, size_t plane, struct source_point scale, bool no_scales);
+
+#endif
