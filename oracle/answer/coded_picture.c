@@ -169,13 +169,14 @@ static enum status plots_make(const struct source_map *m, const char *title, str
         {0},
         {0},
         NULL};
-    plot[1] = (struct plot){{"Scales", "which scale each output shows, of the same segment",
-                             "The cell at n, block is the same output; blocks are 32 columns of k."},
-                            NAMES("another n", "another block", "another n and block"),
-                            {0},
-                            {0},
-                            NULL};
-    plot[2] = (struct plot){{"Rows", "which row of x each output shows, of every segment",
+    plot[1] = (struct plot){
+        {"Scales", "Which scale each output shows, of the same segment",
+         "The cell at n, block is the same output; of the 32 columns of a block the first wrong one shows."},
+        NAMES("another n", "another block", "another n and block"),
+        {0},
+        {0},
+        NULL};
+    plot[2] = (struct plot){{"Rows", "Which row of x each output shows, of every segment",
                              "The cell at p, n is an output as it stands in memory. Rows that no segment covers are "
                              "right when they are zero."},
                             NAMES("another row", NULL, NULL),
