@@ -255,7 +255,7 @@ static enum status run_units(struct session *s, struct error *e)
     if (s->result.scale_planes > 0)
         memcpy(m->scale, m->value, all * sizeof *m->scale);
     for (size_t plane = 0; status == STATUS_OK && plane < s->planes.row.planes; plane++)
-        status = run_plane(s, &s->planes.row, plane, plane, coded_power_digit, m->row, e);
+        status = run_plane(s, &s->planes.row, plane, plane, coded_row_digit, m->row, e);
     if (status == STATUS_OK && s->result.guard.asked)
         status = run_unit(s, &s->guard, 0, s->guard_unit, s->guard_value, e);
     return status;
@@ -287,7 +287,7 @@ static enum status run_scales(struct session *s, struct error *e)
         coded_planes_scale(&s->planes, plane);
         status = load(s, e);
         if (status == STATUS_OK)
-            status = run_plane(s, code, plane, CODED_ONES, coded_power_digit, s->result.map.scale, e);
+            status = run_plane(s, code, plane, CODED_ONES, coded_scale_digit, s->result.map.scale, e);
     }
     return status;
 }

@@ -37,7 +37,7 @@ uint32_t coded_code_read(const struct coded_code *c, size_t plane, uint32_t so_f
     if (so_far >= SOURCE_CODES)
         return so_far;
     if (digit < 0)
-        return SOURCE_MIXTURE;
+        return digit == CODED_HIDDEN ? SOURCE_UNKNOWN : SOURCE_MIXTURE;
     if (plane >= c->digits)
         return check_digit(c, plane - c->digits, so_far) == (uint32_t)digit ? so_far : SOURCE_MIXTURE;
     uint64_t label = (uint64_t)so_far * c->base + (uint64_t)digit;
@@ -52,31 +52,54 @@ struct fp4 coded_value_symbol(uint32_t digit)
     return symbol[digit];
 }
 
-struct bf16 coded_power_symbol(uint32_t digit)
+uint8_t coded_scale_symbol(uint32_t digit)
 {
-    return (struct bf16){(uint16_t)((BF16_BIAS - digit) << BF16_MANTISSA_BITS)};
+    return (uint8_t)(E8M0_BIAS - digit);
 }
 
-/* Exact: the divisor is a power of two, and a quotient of interest has two significant bits and an exponent near 0. */
+struct bf16 coded_row_symbol(uint32_t digit)
+{
+    return (struct bf16){(uint16_t)((BF16_BIAS + digit) << BF16_MANTISSA_BITS)};
+}
+
+/* Exact where it matters: the divisor is a power of two, and a quotient of interest has two significant bits and an
+ * exponent near 0. */
 static float ratio(struct bf16 output, struct bf16 unit)
 {
     return bf16_decode(output) / bf16_decode(unit);
+}
+
+static bool is_hidden(struct bf16 output)
+{
+    return (output.bits & BF16_EXPONENT) == BF16_EXPONENT;
+}
+
+/* d of 2^d, 0 <= d < CODED_POWER_BASE. */
+static int power_digit(float r)
+{
+    int exponent;
+    if (!(r >= 1) || frexpf(r, &exponent) != 0.5f || exponent > CODED_POWER_BASE)
+        return CODED_NO_DIGIT;
+    return exponent - 1;
 }
 
 int coded_value_digit(struct bf16 output, struct bf16 unit)
 {
     static const int digit[7] = {CODED_NO_DIGIT, 0, 1, 2, 3, CODED_NO_DIGIT, 4};
     float r = ratio(output, unit);
+    if (is_hidden(output))
+        return CODED_HIDDEN;
     return r >= 1 && r <= 6 && r == (float)(int)r ? digit[(int)r] : CODED_NO_DIGIT;
 }
 
-int coded_power_digit(struct bf16 output, struct bf16 unit)
+int coded_scale_digit(struct bf16 output, struct bf16 unit)
 {
-    int exponent;
-    float r = ratio(output, unit);
-    if (!(r > 0 && r <= 1) || frexpf(r, &exponent) != 0.5f || exponent <= 1 - CODED_POWER_BASE)
-        return CODED_NO_DIGIT;
-    return 1 - exponent;
+    return is_hidden(output) ? CODED_HIDDEN : power_digit(ratio(unit, output));
+}
+
+int coded_row_digit(struct bf16 output, struct bf16 unit)
+{
+    return is_hidden(output) ? CODED_HIDDEN : power_digit(ratio(output, unit));
 }
 
 bool coded_factor_holds(struct bf16 unit)

@@ -7,7 +7,7 @@
 #include "probes/weights.h"
 #include "reference/mxfp4.h"
 
-enum { ONE = 2, SCALE_ONE = 127, SCALES = 256 };
+enum { ONE = 2, SCALE_ONE = 127 };
 
 /* Pairs whose product is Inf or NaN turn every output of their row of weights into NaN but one at most: zero times them
  * is NaN. So each stands in a row of its own, and of the 256 scales only 253 are spread over the other rows.
@@ -131,7 +131,7 @@ void coded_planes_scale(struct coded_planes *p, size_t plane)
 {
     fill_ones(p);
     for (size_t i = 0; i < scale_count(p); i++)
-        p->scales[i] = (uint8_t)(SCALE_ONE - coded_code_digit(&p->scale, plane, (uint32_t)i));
+        p->scales[i] = coded_scale_symbol(coded_code_digit(&p->scale, plane, (uint32_t)i));
 }
 
 void coded_planes_pair(struct coded_planes *p, size_t plane)
@@ -163,7 +163,7 @@ void coded_planes_sweep(const struct coded_planes *p, size_t sweep, size_t plane
     for (size_t row = 0; row < m->P; row++) {
         struct bf16 one = {BF16_ONE};
         if (plane != CODED_ONES)
-            one = coded_power_symbol(coded_code_digit(&p->row, plane, (uint32_t)row));
+            one = coded_row_symbol(coded_code_digit(&p->row, plane, (uint32_t)row));
         x[row * m->K + m->column[sweep * m->P + row]] = clear ? (struct bf16){0} : one;
     }
 }
