@@ -96,6 +96,14 @@ static __device__ __forceinline__ uint32_t rs_multiply(float (&d)[RS_ACCUMULATOR
     return RS_STEPS;
 }
 
+/* Planted: A registers change while the tensor core may still read them. */
+static __device__ __forceinline__ void rs_overwrite(uint32_t (&a)[RS_HALVES][RS_STEPS][4])
+{
+#pragma unroll
+    for (uint32_t i = 0; i < RS_HALVES * RS_STEPS * 4; i++)
+        wgmma_spoil(a[i / (RS_STEPS * 4)][i / 4 % RS_STEPS][i % 4]);
+}
+
 /* Site h * 4 + step: the A registers of one K tile, ahead of the first fence. Nothing without FRAGORACLE_TAP. */
 static __device__ __forceinline__ void rs_tap_a(const struct rs_args &args, uint32_t expert, uint32_t feature0,
                                                 uint32_t k0, const uint32_t (&a)[RS_HALVES][RS_STEPS][4])
@@ -175,6 +183,8 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
             /* K is a multiple of 64: the second half of the last tile may be past the end. */
             if (k0 + h * RS_WORD_K < args.shape.K)
                 issued += rs_multiply(d, a[h], smem_address + rs_smem_step(h * RS_WORD_K));
+        if (fault.a_overwritten)
+            rs_overwrite(a);
         wgmma_wait();
 #pragma unroll
         for (uint32_t i = 0; i < RS_ACCUMULATORS; i++)
@@ -201,7 +211,7 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
 
 __global__ void __launch_bounds__(RS_THREADS) rs_gemm_kernel(const __grid_constant__ struct rs_args args)
 {
-    const struct rs_right neutral = {RS_PACK_ORDER};
+    const struct rs_right neutral = {RS_PACK_ORDER, 0, 0};
     rs_body(args, neutral);
 }
 
@@ -244,7 +254,7 @@ extern "C" int rs_gemm_planted_launch(const struct rs_args *args, const struct r
 __global__ void rs_decode_kernel(const uint32_t *words, const uint32_t *scales, const uint32_t *steps, size_t n,
                                  uint32_t *registers)
 {
-    const struct rs_right neutral = {RS_PACK_ORDER};
+    const struct rs_right neutral = {RS_PACK_ORDER, 0, 0};
     size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) {
         uint32_t a[4];

@@ -27,8 +27,8 @@
 #include "reference/e8m0.h"
 
 /* RS_FAULT_FN: a function that a fault may change; it takes a `const rs_wrong *`. In CUDA that is rs_fault or rs_right,
- * whose parameters are literal zeros: what they guard is gone before the compiler looks at it, and the production
- * kernel comes out byte for byte as if it had never been there. */
+ * whose parameters are literal zeros: what they guard is gone before the optimiser looks at it, and a new one changes
+ * not a byte of the production kernel. */
 #if defined(__CUDACC__)
 #define RS_FN       static __host__ __device__ __forceinline__
 #define RS_FAULT_FN template <class rs_wrong> RS_FN
@@ -57,17 +57,19 @@ typedef struct rs_fault rs_wrong;
     }
 
 /* The ways in which a planted variant is wrong; faults.def names them and says exactly what each does. Bytes, so that
- * faults can be put together one byte at a time; 0 is right. */
-#define RS_FAULT_PARAMETERS(P)                                                                                         \
+ * faults can be put together one byte at a time; 0 is right. Q: constants that the optimiser folds in the production
+ * kernel, where P are literals. As literals these two would leave its instructions in another order than those that
+ * were measured. */
+#define RS_FAULT_PARAMETERS(P, Q)                                                                                      \
     /* addresses of weights */                                                                                         \
     P(feature_add)     /* added to the feature whose weights are loaded */                                             \
     P(feature_clear)   /* bits of that feature that are cleared first */                                               \
-    P(odd_column_zero) /* the row parity is folded into the byte index on top of the swizzle */                        \
+    Q(odd_column_zero) /* the row parity is folded into the byte index on top of the swizzle */                        \
     P(unswizzled_row)  /* the feature stands where the swizzled row should */                                          \
     /* decode */                                                                                                       \
     P(sign_lost)           /* of the fourth value of a word */                                                         \
     P(subnormal_flush)     /* code 1, a bf16 subnormal before the multiply, is 0 */                                    \
-    P(scale_tile_relative) /* the k block of a scale is counted from the tile, not from the matrix */                  \
+    Q(scale_tile_relative) /* the k block of a scale is counted from the tile, not from the matrix */                  \
     P(scale_even_block)    /* odd blocks take the scale of the block before */                                         \
     P(scale_row8_swap)     /* row m takes the scale of m ^ 8 */                                                        \
     P(scale_first)         /* 2^126 times the scale, then times the value */                                           \
@@ -94,7 +96,7 @@ enum { RS_SMEM_UNSWIZZLED = 1, RS_SMEM_ONE_ROW_OFF = 2 };
 struct rs_fault {
     uint8_t pack_order[8]; /* slot 2r+h of the fragment holds v[pack_order[2r+h]] */
 #define P(name) uint8_t name;
-    RS_FAULT_PARAMETERS(P)
+    RS_FAULT_PARAMETERS(P, P)
 #undef P
 };
 #define RS_PACK_ORDER                                                                                                  \
@@ -109,7 +111,9 @@ struct rs_fault {
 struct rs_right {
     uint8_t pack_order[8];
 #define P(name) enum { name = 0 };
-    RS_FAULT_PARAMETERS(P)
+#define Q(name) uint8_t name;
+    RS_FAULT_PARAMETERS(P, Q)
+#undef Q
 #undef P
 };
 #endif
@@ -239,9 +243,9 @@ RS_FAULT_FN size_t rs_value_row(const struct rs_shape *s, uint32_t expert, uint3
 RS_FAULT_FN int rs_value_inside(const struct rs_shape *s, uint32_t expert, uint32_t feature, size_t byte,
                                 const rs_wrong *fault)
 {
-    return (!fault->odd_column_zero || byte < (size_t)2 * s->K) &&
-           (!fault->unswizzled_row ||
-            rs_value_row(s, expert, feature, fault) < (size_t)s->experts * (s->N / 4) * 2 * s->K);
+    if (fault->unswizzled_row && rs_value_row(s, expert, feature, fault) >= (size_t)s->experts * (s->N / 4) * 2 * s->K)
+        return 0;
+    return !fault->odd_column_zero || byte < (size_t)2 * s->K;
 }
 
 /* Byte offset of the 32-bit scale word (m,kb) (m+8,kb) (m,kb+1) (m+8,kb+1), in scales u8 [E, Npad/32, K], Npad = N
