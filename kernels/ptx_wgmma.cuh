@@ -35,6 +35,12 @@ __device__ __forceinline__ void wgmma_pin(float &reg)
     asm volatile("" : "+f"(reg)::"memory");
 }
 
+/* Changes a register in place, at this point of the program. */
+__device__ __forceinline__ void wgmma_spoil(uint32_t &reg)
+{
+    asm volatile("not.b32 %0, %0;" : "+r"(reg)::"memory");
+}
+
 /* Makes ordinary shared-memory stores of this thread visible to the asynchronous proxy, through which wgmma reads.
  * Before the barrier, in every thread that wrote. */
 __device__ __forceinline__ void fence_proxy_async()

@@ -196,9 +196,9 @@ static void tile_gather(const struct rs_shape *shape, const struct packed_weight
         uint32_t feature = feature0 + rs_feature(thread);
         for (uint32_t step = 0; step < STEPS; step++) {
             bool inside = feature < shape->N;
-            const uint8_t *value =
-                p->values +
-                (inside ? rs_value_row(shape, 0, feature) + rs_value_byte(feature, k, thread, shape->K, &neutral) : 0);
+            const uint8_t *value = p->values + (inside ? rs_value_row(shape, 0, feature, &neutral) +
+                                                             rs_value_byte(feature, k, thread, shape->K, &neutral)
+                                                       : 0);
             b->words[b->n] = inside ? load_word(value + 4 * step) : 0;
             b->scales[b->n] =
                 inside

@@ -29,9 +29,13 @@ static json_t *list_faults(struct text *text)
                    "  rs+FAULT   a planted variant; faults that set different things combine (rs+F01+F07)\nfaults\n");
     for (size_t i = 0; i < fault_count(); i++) {
         const struct fault_entry *f = fault_at(i);
-        text_add(text, "  %s  %-20s %s\n", f->id, f->name, f->what);
-        json_array_append_new(faults, json_pack("{s:s, s:s, s:s, s:s}", "id", f->id, "name", f->name, "what", f->what,
-                                                "looks_like", f->looks_like));
+        const char *class = fault_class_name(f->class), *carrier = fault_carrier_name(f->carrier);
+        text_add(text, "  %s  %-17s  %-9s  %-26s %s%s\n", f->id, class, carrier, f->name, f->what,
+                 f->hardware_only ? " (on a GPU only)" : "");
+        json_array_append_new(faults,
+                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "id", f->id, "name", f->name,
+                                        "class", class, "carrier", carrier, "what", f->what, "looks_like",
+                                        f->looks_like, "exactly", f->exactly, "hardware_only", f->hardware_only));
     }
     return faults;
 }

@@ -346,6 +346,7 @@ static void descriptor_chunk_pattern_off_its_boundary_is_read_by_the_base_offset
 static void descriptor_chunk_production_kernel_reads_what_it_wrote(void **state)
 {
     (void)state;
+    const struct rs_fault neutral = RS_FAULT_NEUTRAL;
     const uint32_t base = 1024 * 7;
     int compared = 0;
     for (uint32_t k = 0; k < 128; k += 16) {
@@ -355,7 +356,7 @@ static void descriptor_chunk_production_kernel_reads_what_it_wrote(void **state)
         for (uint32_t token = 0; token < RS_TILE_TOKENS; token++)
             for (uint32_t c = 0; c < 2; c++, compared++) {
                 uint32_t at = descriptor_chunk(&d, false, token, c);
-                assert_int_equal(at, base + rs_smem_offset(token, k + 8 * c));
+                assert_int_equal(at, base + rs_smem_offset(token, k + 8 * c, &neutral));
                 uint32_t half = base + k / 64 * RS_TILE_TOKENS * 128;
                 assert_int_equal(at, half + fragment_smem_sw128(token, k % 64 + 8 * c));
             }
