@@ -51,11 +51,6 @@ typedef struct rs_fault rs_wrong;
 #define RS_CHUNK_BYTES   16u
 #define RS_CHUNKS        (RS_SMEM_BYTES / RS_CHUNK_BYTES / RS_THREADS) /* 16-byte chunks of x a thread copies per tile */
 
-#define RS_PACK_ORDER                                                                                                  \
-    {                                                                                                                  \
-        0, 1, 4, 5, 2, 3, 6, 7                                                                                         \
-    }
-
 /* The ways in which a planted variant is wrong; faults.def names them and says exactly what each does. Bytes, so that
  * faults can be put together one byte at a time; 0 is right. Q: constants that the optimiser folds in the production
  * kernel, where P are literals. As literals these two would leave its instructions in another order than those that
