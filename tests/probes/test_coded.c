@@ -251,6 +251,19 @@ static void coded_run_of_a_factor_knows_every_source_and_does_not_conform(void *
     fake_free(&f);
 }
 
+static void coded_run_takes_minus_zero_for_zero(void **state)
+{
+    (void)state;
+    struct fake f = {.terms = dropped, .spoil = negated};
+    struct coded_result r;
+    assert_true(ask(&f, &small, &r) > 0);
+    struct source_counts c = source_map_count(&r.map);
+    assert_true(c.value.zero > 0);
+    assert_int_equal(c.value.zero, c.row.zero);
+    coded_result_free(&r);
+    fake_free(&f);
+}
+
 /* ---- what the map does not show --------------------------------------------------------------------------------- */
 
 static float flushed(const struct fake *f, float sum, size_t nonzero)
@@ -305,6 +318,8 @@ static void coded_run_finds_launches_that_do_not_repeat(void **state)
         assert_int_equal(coded_run(&x, &small, &r, &e), STATUS_OK);
         assert_false(r.repeats);
         assert_false(coded_conforms(&r));
+        assert_int_equal(r.map.value[0] == SOURCE_MIXTURE, i < 2);
+        assert_int_equal(r.map.row[0] == SOURCE_MIXTURE, i < 2);
         coded_result_free(&r);
         fake_free(&f);
     }
@@ -504,6 +519,7 @@ int main(void)
         cmocka_unit_test(coded_run_map_of_a_misplacing_kernel_is_its_rule),
         cmocka_unit_test(coded_run_of_a_padded_scale_knows_the_value_and_not_the_scale),
         cmocka_unit_test(coded_run_of_a_factor_knows_every_source_and_does_not_conform),
+        cmocka_unit_test(coded_run_takes_minus_zero_for_zero),
         cmocka_unit_test(coded_run_finds_wrong_products_and_sums_of_a_right_map),
         cmocka_unit_test(coded_run_finds_launches_that_do_not_repeat),
         cmocka_unit_test(coded_run_counts_launches_whose_wgmma_are_not_as_expected),
