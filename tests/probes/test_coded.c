@@ -278,6 +278,12 @@ static float infinite(const struct fake *f, float sum, size_t nonzero)
     return sum >= 0x1p127f ? 0x1.8p127f : sum;
 }
 
+static float laundered(const struct fake *f, float sum, size_t nonzero)
+{
+    (void)f, (void)nonzero;
+    return sum != sum ? 0 : sum;
+}
+
 static float dense_off(const struct fake *f, float sum, size_t nonzero)
 {
     (void)f;
@@ -287,13 +293,13 @@ static float dense_off(const struct fake *f, float sum, size_t nonzero)
 static void coded_run_finds_wrong_products_and_sums_of_a_right_map(void **state)
 {
     (void)state;
-    float (*const spoils[])(const struct fake *, float, size_t) = {flushed, infinite, dense_off};
-    for (size_t i = 0; i < 3; i++) {
+    float (*const spoils[])(const struct fake *, float, size_t) = {flushed, infinite, laundered, dense_off};
+    for (size_t i = 0; i < 4; i++) {
         struct fake f = {.spoil = spoils[i]};
         struct coded_result r;
         assert_int_equal(ask(&f, &small, &r), 0);
-        assert_int_equal(r.pair_differing > 0, i < 2);
-        assert_int_equal(r.dense_differing > 0, i == 2);
+        assert_int_equal(r.pair_differing > 0, i < 3);
+        assert_int_equal(r.dense_differing > 0, i == 3);
         assert_false(coded_conforms(&r));
         coded_result_free(&r);
         fake_free(&f);
@@ -363,6 +369,19 @@ static void coded_run_guard_names_the_expert_that_was_used(void **state)
     assert_false(coded_conforms(&r));
     r.guard.wrong = 0;
     assert_true(coded_conforms(&r));
+    coded_result_free(&r);
+    fake_free(&f);
+}
+
+static void coded_run_guard_of_two_experts_in_a_row_is_a_mixture(void **state)
+{
+    (void)state;
+    struct fake f = {.terms = wrong_expert};
+    struct coded_result r;
+    ask(&f, &small, &r);
+    assert_int_equal(r.guard.found[0], SOURCE_MIXTURE);
+    assert_int_equal(r.guard.found[8], SOURCE_ZERO);
+    assert_int_equal(r.guard.wrong, 8);
     coded_result_free(&r);
     fake_free(&f);
 }
@@ -524,6 +543,7 @@ int main(void)
         cmocka_unit_test(coded_run_finds_launches_that_do_not_repeat),
         cmocka_unit_test(coded_run_counts_launches_whose_wgmma_are_not_as_expected),
         cmocka_unit_test(coded_run_guard_names_the_expert_that_was_used),
+        cmocka_unit_test(coded_run_guard_of_two_experts_in_a_row_is_a_mixture),
         cmocka_unit_test(coded_run_guard_wants_the_status_word_of_who_counts),
         cmocka_unit_test(coded_run_guard_tells_unwritten_from_zero),
         cmocka_unit_test(coded_run_without_scales_asks_values_and_rows),
