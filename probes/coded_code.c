@@ -105,6 +105,5 @@ int coded_row_digit(struct bf16 output, struct bf16 unit)
 bool coded_factor_holds(struct bf16 unit)
 {
     int exponent;
-    float f = bf16_decode(unit);
-    return isfinite(f) && fabsf(frexpf(f, &exponent)) == 0.5f;
+    return fabsf(frexpf(bf16_decode(unit), &exponent)) == 0.5f;
 }

@@ -50,8 +50,8 @@ static size_t pair_planes(const struct source_map *m)
 uint32_t coded_pair_code(const struct source_map *m, size_t plane, struct source_point value)
 {
     size_t row = pair_row(m, plane, value.n);
-    uint32_t block = value.k / MXFP4_BLOCK, counter = value.k + 5 * value.n + block;
-    if (row >= SPECIAL_ROWS || block != special_block(m, row))
+    uint32_t counter = value.k + 5 * value.n + value.k / MXFP4_BLOCK;
+    if (row >= SPECIAL_ROWS)
         return counter % FP4_CODES;
     const struct special_row *s = &special_rows[row];
     if (s->code >= 0 && value.k % MXFP4_BLOCK == special_place(row))

@@ -347,26 +347,33 @@ static void coded_picture_of_any_size_is_drawn(void **state)
 
 struct asked {
     const struct coded_result *r;
-    const char *out;
+    const char *picture;
     struct fo_answer answer;
 };
 
 static enum status answer_once(void *context, struct error *e)
 {
     struct asked *a = context;
-    enum status s = coded_answer(&made, a->r, a->out, &a->answer, e);
+    enum status s = coded_answer(&made, a->r, NULL, &a->answer, e);
     json_forget();
     return s;
 }
 
+static enum status draw_once(void *context, struct error *e)
+{
+    const struct asked *a = context;
+    return coded_picture_write(a->picture, &a->r->map, true, "made", e);
+}
+
 static void coded_answer_without_memory_says_so(void **state)
 {
-    char out[SCRATCH_PATH];
+    char path[SCRATCH_PATH];
     struct coded_result r;
     int way = 5;
     result_make(one_wrong, &way, &r);
-    struct asked a = {&r, scratch_path(state, "out", out), {FO_CONFORMS, NULL, NULL}};
+    struct asked a = {&r, scratch_path(state, "map.png", path), {FO_CONFORMS, NULL, NULL}};
     assert_true(alloc_check(answer_once, NULL, &a) > 10);
+    assert_true(alloc_check(draw_once, NULL, &a) > 7);
     fo_answer_free(&a.answer);
     coded_result_free(&r);
 }

@@ -251,6 +251,19 @@ static void coded_run_of_a_factor_knows_every_source_and_does_not_conform(void *
     fake_free(&f);
 }
 
+static void coded_run_takes_minus_zero_for_zero(void **state)
+{
+    (void)state;
+    struct fake f = {.terms = dropped, .spoil = negated};
+    struct coded_result r;
+    assert_true(ask(&f, &small, &r) > 0);
+    struct source_counts c = source_map_count(&r.map);
+    assert_true(c.value.zero > 0);
+    assert_int_equal(c.value.zero, c.row.zero);
+    coded_result_free(&r);
+    fake_free(&f);
+}
+
 /* ---- what the map does not show --------------------------------------------------------------------------------- */
 
 static float flushed(const struct fake *f, float sum, size_t nonzero)
@@ -265,6 +278,12 @@ static float infinite(const struct fake *f, float sum, size_t nonzero)
     return sum >= 0x1p127f ? 0x1.8p127f : sum;
 }
 
+static float laundered(const struct fake *f, float sum, size_t nonzero)
+{
+    (void)f, (void)nonzero;
+    return sum != sum ? 0 : sum;
+}
+
 static float dense_off(const struct fake *f, float sum, size_t nonzero)
 {
     (void)f;
@@ -274,13 +293,13 @@ static float dense_off(const struct fake *f, float sum, size_t nonzero)
 static void coded_run_finds_wrong_products_and_sums_of_a_right_map(void **state)
 {
     (void)state;
-    float (*const spoils[])(const struct fake *, float, size_t) = {flushed, infinite, dense_off};
-    for (size_t i = 0; i < 3; i++) {
+    float (*const spoils[])(const struct fake *, float, size_t) = {flushed, infinite, laundered, dense_off};
+    for (size_t i = 0; i < 4; i++) {
         struct fake f = {.spoil = spoils[i]};
         struct coded_result r;
         assert_int_equal(ask(&f, &small, &r), 0);
-        assert_int_equal(r.pair_differing > 0, i < 2);
-        assert_int_equal(r.dense_differing > 0, i == 2);
+        assert_int_equal(r.pair_differing > 0, i < 3);
+        assert_int_equal(r.dense_differing > 0, i == 3);
         assert_false(coded_conforms(&r));
         coded_result_free(&r);
         fake_free(&f);
@@ -305,6 +324,8 @@ static void coded_run_finds_launches_that_do_not_repeat(void **state)
         assert_int_equal(coded_run(&x, &small, &r, &e), STATUS_OK);
         assert_false(r.repeats);
         assert_false(coded_conforms(&r));
+        assert_int_equal(r.map.value[0] == SOURCE_MIXTURE, i < 2);
+        assert_int_equal(r.map.row[0] == SOURCE_MIXTURE, i < 2);
         coded_result_free(&r);
         fake_free(&f);
     }
@@ -348,6 +369,19 @@ static void coded_run_guard_names_the_expert_that_was_used(void **state)
     assert_false(coded_conforms(&r));
     r.guard.wrong = 0;
     assert_true(coded_conforms(&r));
+    coded_result_free(&r);
+    fake_free(&f);
+}
+
+static void coded_run_guard_of_two_experts_in_a_row_is_a_mixture(void **state)
+{
+    (void)state;
+    struct fake f = {.terms = wrong_expert};
+    struct coded_result r;
+    ask(&f, &small, &r);
+    assert_int_equal(r.guard.found[0], SOURCE_MIXTURE);
+    assert_int_equal(r.guard.found[8], SOURCE_ZERO);
+    assert_int_equal(r.guard.wrong, 8);
     coded_result_free(&r);
     fake_free(&f);
 }
@@ -504,10 +538,12 @@ int main(void)
         cmocka_unit_test(coded_run_map_of_a_misplacing_kernel_is_its_rule),
         cmocka_unit_test(coded_run_of_a_padded_scale_knows_the_value_and_not_the_scale),
         cmocka_unit_test(coded_run_of_a_factor_knows_every_source_and_does_not_conform),
+        cmocka_unit_test(coded_run_takes_minus_zero_for_zero),
         cmocka_unit_test(coded_run_finds_wrong_products_and_sums_of_a_right_map),
         cmocka_unit_test(coded_run_finds_launches_that_do_not_repeat),
         cmocka_unit_test(coded_run_counts_launches_whose_wgmma_are_not_as_expected),
         cmocka_unit_test(coded_run_guard_names_the_expert_that_was_used),
+        cmocka_unit_test(coded_run_guard_of_two_experts_in_a_row_is_a_mixture),
         cmocka_unit_test(coded_run_guard_wants_the_status_word_of_who_counts),
         cmocka_unit_test(coded_run_guard_tells_unwritten_from_zero),
         cmocka_unit_test(coded_run_without_scales_asks_values_and_rows),

@@ -166,6 +166,30 @@ static void coded_planes_dense_sums_stay_within_256(void **state)
     }
 }
 
+static void coded_planes_hold_one_plane_whatever_was_there(void **state)
+{
+    (void)state;
+    struct source_map m;
+    struct coded_planes p;
+    make(8, 4, 64, 2, &m);
+    assert_int_equal(coded_planes_make(&m, false, &p, NULL), STATUS_OK);
+    for (size_t plane = 0; plane < p.value.planes; plane++) {
+        coded_planes_scale(&p, plane % p.scale.planes);
+        for (uint32_t i = 0; i < 2 * 4 * 2; i++)
+            assert_int_equal(p.scales[i], coded_scale_symbol(coded_code_digit(&p.scale, plane % p.scale.planes, i)));
+        for (size_t i = 0; i < 2 * 4 * 64 / 2; i++)
+            assert_int_equal(p.blocks[i], 0x22);
+        coded_planes_value(&p, plane);
+        for (size_t i = 0; i < 2 * 4 * 2; i++)
+            assert_int_equal(p.scales[i], 127);
+        for (uint32_t i = 0; i < 2 * 4 * 64; i++)
+            assert_int_equal(p.blocks[i / 2] >> (4 * (i % 2)) & 0xf,
+                             coded_value_symbol(coded_code_digit(&p.value, plane, i)).bits);
+    }
+    coded_planes_free(&p);
+    source_map_free(&m);
+}
+
 static void coded_planes_sweep_sets_and_clears_one_a_row(void **state)
 {
     (void)state;
@@ -203,6 +227,7 @@ int main(void)
         cmocka_unit_test(coded_pair_planes_without_scales_show_every_code_in_one),
         cmocka_unit_test(coded_planes_pair_expected_is_the_product),
         cmocka_unit_test(coded_planes_dense_sums_stay_within_256),
+        cmocka_unit_test(coded_planes_hold_one_plane_whatever_was_there),
         cmocka_unit_test(coded_planes_sweep_sets_and_clears_one_a_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
