@@ -22,11 +22,11 @@ struct pair {
 
 struct pairs {
     struct explain_session *x;
-    size_t each;        /* observations of a plane */
-    uint32_t *culprit;  /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
+    size_t each;          /* observations of a plane */
+    uint32_t *culprit;    /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
     uint32_t *culprit_at; /* [planes][N]: an observation of it */
-    uint8_t *side;      /* [planes][each] */
-    uint8_t *explained; /* [planes][each] */
+    uint8_t *side;        /* [planes][each] */
+    uint8_t *explained;   /* [planes][each] */
 };
 
 static bool pair_sources(const struct pairs *c, size_t plane, size_t i, uint32_t *code, uint32_t *scale)
@@ -38,8 +38,8 @@ static bool pair_sources(const struct pairs *c, size_t plane, size_t i, uint32_t
         x->row[i / m->N % m->P].expert < 0)
         return false;
     struct source_point v = source_value_point(m, m->value[i]);
-    struct source_point s = q->no_scales ? (struct source_point){v.expert, v.n, v.k / BLOCK}
-                                         : source_scale_point(m, m->scale[i]);
+    struct source_point s =
+        q->no_scales ? (struct source_point){v.expert, v.n, v.k / BLOCK} : source_scale_point(m, m->scale[i]);
     *code = q->code(m, plane, v) & (FP4_CODES - 1);
     *scale = q->scale(m, plane, s, q->no_scales);
     return true;
@@ -170,15 +170,15 @@ static enum status try_effect(struct pairs *c, enum explain_effect effect, int e
                               struct error *e)
 {
     const struct source_map *m = c->x->m;
-    const struct where_feature features[PAIR_FEATURES] = {
-        {"scale", 256, 0}, {"(code & 7)", 8, 0}, {"(code >> 3)", 2, 0}, {"n", (uint32_t)m->N, 0},
-        {"k", (uint32_t)m->K, 0}, {"result", CLASSES, 0}};
-    static const struct where_feature result_only[] = {
-        {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"result", CLASSES, 0}};
+    const struct where_feature features[PAIR_FEATURES] = {{"scale", 256, 0},        {"(code & 7)", 8, 0},
+                                                          {"(code >> 3)", 2, 0},    {"n", (uint32_t)m->N, 0},
+                                                          {"k", (uint32_t)m->K, 0}, {"result", CLASSES, 0}};
+    static const struct where_feature result_only[] = {{"", 1, 0}, {"", 1, 0}, {"", 1, 0},
+                                                       {"", 1, 0}, {"", 1, 0}, {"result", CLASSES, 0}};
     if (set_sides(c, effect, exponent, of_result) == 0)
         return STATUS_OK;
-    struct where_question q = {of_result ? result_only : features, PAIR_FEATURES, c->x->q->pairs.planes * c->each,
-                               c->side, pair_values, c};
+    struct where_question q = {
+        of_result ? result_only : features, PAIR_FEATURES, c->x->q->pairs.planes * c->each, c->side, pair_values, c};
     struct where where;
     enum status status = where_find(&q, &where, e);
     if (status != STATUS_OK || !where.found)
@@ -216,8 +216,8 @@ static int first_factor(const struct pairs *c)
 
 static enum status find_effects(struct pairs *c, struct error *e)
 {
-    static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN,
-                                                  EXPLAIN_IS_POSITIVE, EXPLAIN_IS_LARGEST};
+    static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN, EXPLAIN_IS_POSITIVE,
+                                                  EXPLAIN_IS_LARGEST};
     enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
     enum status status = STATUS_OK;
     for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
