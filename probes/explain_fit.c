@@ -304,7 +304,9 @@ static enum status fit_coordinate(const struct rule_samples *s, int c, struct ru
     }
     free(f.sample);
     free(f.scratch);
-    if (!found) /* a table fits whatever else does not */
+    if (f.no_memory) /* for the right table; another may have fitted since */
+        free(f.found.step);
+    if (f.no_memory)
         return error_set(e, STATUS_NO_MEMORY, "no memory for a table of %zu places", places);
     *out = f.found;
     *cost += f.cost;
