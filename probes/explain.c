@@ -9,8 +9,8 @@
 
 const char *explain_stage_name(enum explain_stage s)
 {
-    static const char *const names[] = {"values",  "scales",     "fragment", "descriptor", "epilogue",
-                                        "routing", "arithmetic"};
+    static const char *const names[] = {"values",   "scales",  "fragment",  "descriptor",
+                                        "epilogue", "routing", "arithmetic"};
     assert(s < EXPLAIN_STAGES);
     return names[s];
 }
@@ -24,13 +24,15 @@ const char *explain_state_name(enum explain_state s)
 
 const char *explain_effect_name(enum explain_effect x)
 {
-    static const char *const names[] = {"zero", "never written", "computed", "infinite", "NaN",
-                                        "without its sign", "the largest finite number", "scaled"};
+    static const char *const names[] = {
+        "zero",  "never written", "computed", "infinite", "NaN", "without its sign", "the largest finite number",
+        "scaled"};
     assert(x < EXPLAIN_EFFECTS);
     return names[x];
 }
 
-/* ---- the rows of the launch --------------------------------------------------------------------------------------- */
+/* ---- the rows of the launch ---------------------------------------------------------------------------------------
+ */
 
 static void session_rows(struct explain_session *x)
 {
@@ -42,7 +44,7 @@ static void session_rows(struct explain_session *x)
         for (uint32_t p = s->starts[a]; p < s->starts[a + 1] && p < P; p++) {
             uint32_t first = s->starts[a], rows = s->starts[a + 1] - first, tile = p - (p - first) % x->tokens;
             uint32_t left = first + rows - tile;
-            x->row[p] = (struct explain_row){segments_expert_of_row(s, p), (uint32_t)a, first, rows, tile,
+            x->row[p] = (struct explain_row){segments_expert_of_row(s, p),       (uint32_t)a, first, rows, tile,
                                              left < x->tokens ? left : x->tokens};
         }
     /* Rows of no segment, before, between and behind: runs of their own, so that a tile of them has a beginning. */
@@ -70,12 +72,13 @@ static enum status session_begin(struct explain_session *x, const struct explain
     if (!x->row || !x->experts_of)
         return error_set(e, STATUS_NO_MEMORY, "no memory to explain %zu rows", m->P);
     session_rows(x);
+    explain_pack_maps(x->pack);
     struct explain_model *model = &x->model;
     model->extra_expert = -1;
     model->epilogue = source_rule_identity("n", "t", (const uint32_t[2]){N, x->tokens});
     model->routing = source_rule_identity("n", "r", (const uint32_t[2]){N, (uint32_t)m->P});
-    model->expert = source_rule_identity(
-        "e", "a", (const uint32_t[2]){(uint32_t)m->experts, (uint32_t)m->segments.active + 1});
+    model->expert =
+        source_rule_identity("e", "a", (const uint32_t[2]){(uint32_t)m->experts, (uint32_t)m->segments.active + 1});
     model->descriptor = source_rule_identity("k", "t", (const uint32_t[2]){K, TOKEN_GROUP});
     model->fragment = source_rule_identity("n", "k", (const uint32_t[2]){N, K});
     model->values = model->fragment;
@@ -88,8 +91,8 @@ static enum status session_begin(struct explain_session *x, const struct explain
 static void session_end(struct explain_session *x)
 {
     struct explain_model *m = &x->model;
-    struct source_rule *rules[] = {&m->epilogue,   &m->routing,  &m->expert, &m->descriptor,
-                                   &m->fragment, &m->values, &m->scales};
+    struct source_rule *rules[] = {&m->epilogue, &m->routing, &m->expert, &m->descriptor,
+                                   &m->fragment, &m->values,  &m->scales};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         source_rule_free(rules[i]);
     free(x->row);
@@ -97,7 +100,8 @@ static void session_end(struct explain_session *x)
     explanation_free(&x->x);
 }
 
-/* ---- counting ----------------------------------------------------------------------------------------------------- */
+/* ---- counting -----------------------------------------------------------------------------------------------------
+ */
 
 /* The stage in which an observation shows that nobody accounts for. */
 static enum explain_stage stage_of(const struct explain_session *x, size_t at, size_t p)
@@ -171,7 +175,8 @@ static void count(struct explain_session *x)
         x->x.part[g].observations += asked;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
 static void move_rule(struct source_rule *to, struct source_rule *from)
 {
@@ -229,9 +234,8 @@ static void judge_arithmetic(const struct explain_question *q, struct explanatio
     } else if (q->dense_differing > 0 && sources_right) {
         p->state = EXPLAIN_DIFFERS;
         p->wrong = q->dense_differing;
-        snprintf(p->what, sizeof p->what,
-                 "every product has the right factors, and %zu of %zu sums of them are wrong", q->dense_differing,
-                 q->dense_count);
+        snprintf(p->what, sizeof p->what, "every product has the right factors, and %zu of %zu sums of them are wrong",
+                 q->dense_differing, q->dense_count);
     } else if (q->dense_differing > 0) {
         p->state = EXPLAIN_UNDECIDED; /* the factors are wrong already */
     }
@@ -254,9 +258,7 @@ static void judge(struct explain_session *x)
     bool scales = scales_asked(x->m);
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++) {
         struct explain_part *p = &r->part[g];
-        p->state = p->wrong == 0              ? EXPLAIN_CONFORMS
-                   : p->explained == p->wrong ? EXPLAIN_DIFFERS
-                                              : EXPLAIN_UNDECIDED;
+        p->state = p->wrong == 0 ? EXPLAIN_CONFORMS : p->explained == p->wrong ? EXPLAIN_DIFFERS : EXPLAIN_UNDECIDED;
         if (r->observations == 0 || (g == EXPLAIN_SCALES && !scales && p->wrong == 0))
             p->state = EXPLAIN_NOT_ASKED;
     }

@@ -118,8 +118,8 @@ struct explain_part {
     /* routing: the rows of a segment (r, or p where the rule is about the launch) are in `rule`, experts in this one,
      * of (e, a): a is the number of the segment. */
     struct source_rule expert;
-    unsigned pack_slots;                /* 0: no pack order; slots of one thread: 8, or 16 for 8-bit types */
-    uint8_t pack_order[EXPLAIN_SLOTS];  /* slot s holds v[pack_order[s]] */
+    unsigned pack_slots;               /* 0: no pack order; slots of one thread: 8, or 16 for 8-bit types */
+    uint8_t pack_order[EXPLAIN_SLOTS]; /* slot s holds v[pack_order[s]] */
     uint8_t pack_wanted[EXPLAIN_SLOTS];
     int sets;
     struct explain_set set[EXPLAIN_SETS];

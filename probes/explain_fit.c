@@ -120,7 +120,7 @@ static bool fit_modulo(struct fit *f)
         if (m != 0 && m <= most)
             return false;
     }
-    if (m == 0 || m > UINT32_MAX)
+    if (m < 2 || m > UINT32_MAX) /* of one, only zeros are left: a mask says so */
         return false;
     f->found.family = RULE_MODULO;
     f->found.modulus = (uint32_t)m;
@@ -278,9 +278,8 @@ static bool fit_table(struct fit *f)
 static enum status fit_coordinate(const struct rule_samples *s, int c, struct rule_coordinate *out, unsigned *cost,
                                   struct error *e)
 {
-    static bool (*const families[])(struct fit *) = {fit_identity, fit_add,   fit_xor,    fit_mask,
-                                                     fit_modulo,   fit_split, fit_affine, fit_periodic,
-                                                     fit_table};
+    static bool (*const families[])(struct fit *) = {fit_identity, fit_add,    fit_xor,      fit_modulo, fit_mask,
+                                                     fit_split,    fit_affine, fit_periodic, fit_table};
     size_t places = (size_t)s->extent[0] * s->extent[1];
     size_t steps = places + MOST_PERIOD * MOST_PERIOD;
     struct fit f = {.extent = {s->extent[c], s->extent[1 - c]}};
@@ -305,7 +304,9 @@ static enum status fit_coordinate(const struct rule_samples *s, int c, struct ru
     }
     free(f.sample);
     free(f.scratch);
-    if (!found) /* a table fits whatever else does not */
+    if (f.no_memory) /* for the right table; another may have fitted since */
+        free(f.found.step);
+    if (f.no_memory)
         return error_set(e, STATUS_NO_MEMORY, "no memory for a table of %zu places", places);
     *out = f.found;
     *cost += f.cost;

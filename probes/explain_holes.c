@@ -52,8 +52,7 @@ static enum explain_stage hole_stage(enum explain_effect effect, unsigned used, 
     return EXPLAIN_ROUTING;
 }
 
-static enum status hole_describe(struct explain_session *x, enum explain_effect effect, uint8_t *side,
-                                 struct error *e)
+static enum status hole_describe(struct explain_session *x, enum explain_effect effect, uint8_t *side, struct error *e)
 {
     struct where_feature features[HOLE_FEATURES];
     size_t count = source_map_observations(x->m), inside = 0;

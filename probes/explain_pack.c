@@ -51,15 +51,14 @@ static bool pack_add(const struct explain_pack_map *map, const uint32_t to[2], c
     return *at == map->slot[i2][j2];
 }
 
-bool explain_pack_find(const struct explain_pack_map *map, const struct rule_samples *s, uint32_t mask,
-                       struct explain_pack *out)
+bool explain_pack_find(const struct explain_pack_map *map, const struct rule_samples *s, struct explain_pack *out)
 {
     struct explain_pack pack = {.slots = map->slots, .columns = map->columns};
     memset(pack.order, OPEN, sizeof pack.order);
     for (uint32_t n = 0; n < s->extent[0]; n++)
         for (uint32_t k = 0; k < s->extent[1]; k++) {
             size_t at = (size_t)n * s->extent[1] + k;
-            const uint32_t to[2] = {n, k ^ mask}, from[2] = {s->y[0][at], s->y[1][at]};
+            const uint32_t to[2] = {n, k}, from[2] = {s->y[0][at], s->y[1][at]};
             if (from[0] != RULE_UNSEEN && !pack_add(map, to, from, pack.order))
                 return false;
         }
@@ -69,7 +68,7 @@ bool explain_pack_find(const struct explain_pack_map *map, const struct rule_sam
         moves |= pack.order[i] != i;
     }
     *out = pack;
-    return moves || mask;
+    return moves;
 }
 
 enum status explain_pack_rule(const struct explain_pack_map *map, const struct explain_pack *pack,

@@ -6,7 +6,16 @@
 #include "probes/explain_parts.h"
 #include "reference/mxfp4.h"
 
-enum { FEATURE_SCALE, FEATURE_MAGNITUDE, FEATURE_SIGN, FEATURE_N, FEATURE_K, FEATURE_CLASS, PAIR_FEATURES };
+enum {
+    FEATURE_SCALE,
+    FEATURE_MAGNITUDE,
+    FEATURE_SIGN,
+    FEATURE_N,
+    FEATURE_K,
+    FEATURE_ROW_SCALE, /* the greatest of the row of A: where it decodes to no finite value, all of the row is NaN */
+    FEATURE_CLASS,
+    PAIR_FEATURES
+};
 enum result_class { FINITE, RESULT_INF, RESULT_NAN, CLASSES };
 
 /* A weight of the plane that decodes to no finite value makes its whole row of A one: zero times it is NaN. */
@@ -22,11 +31,13 @@ struct pair {
 
 struct pairs {
     struct explain_session *x;
-    size_t each;        /* observations of a plane */
-    uint32_t *culprit;  /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
+    size_t each;          /* observations of a plane */
+    uint32_t *culprit;    /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
     uint32_t *culprit_at; /* [planes][N]: an observation of it */
-    uint8_t *side;      /* [planes][each] */
-    uint8_t *explained; /* [planes][each] */
+    uint8_t *row_scale;   /* [planes][N]: the greatest of the row */
+    uint8_t *side;        /* [planes][each] */
+    uint8_t *explained;   /* [planes][each] */
+    bool of_result;       /* only the class of the result is asked */
 };
 
 static bool pair_sources(const struct pairs *c, size_t plane, size_t i, uint32_t *code, uint32_t *scale)
@@ -38,8 +49,8 @@ static bool pair_sources(const struct pairs *c, size_t plane, size_t i, uint32_t
         x->row[i / m->N % m->P].expert < 0)
         return false;
     struct source_point v = source_value_point(m, m->value[i]);
-    struct source_point s = q->no_scales ? (struct source_point){v.expert, v.n, v.k / BLOCK}
-                                         : source_scale_point(m, m->scale[i]);
+    struct source_point s =
+        q->no_scales ? (struct source_point){v.expert, v.n, v.k / BLOCK} : source_scale_point(m, m->scale[i]);
     *code = q->code(m, plane, v) & (FP4_CODES - 1);
     *scale = q->scale(m, plane, s, q->no_scales);
     return true;
@@ -57,8 +68,11 @@ static void find_culprits(struct pairs *c)
         for (size_t i = 0; i < c->each; i++) {
             uint32_t code, scale, *who = &c->culprit[plane * m->N + i % m->N];
             struct explain_place o;
-            if (!pair_sources(c, plane, i, &code, &scale) || isfinite(decode(code, scale)) ||
-                !explain_place(c->x, i / m->N / m->P, i / m->N % m->P, i % m->N, &o))
+            if (!pair_sources(c, plane, i, &code, &scale))
+                continue;
+            uint8_t *greatest = &c->row_scale[plane * m->N + i % m->N];
+            *greatest = scale > *greatest ? (uint8_t)scale : *greatest;
+            if (isfinite(decode(code, scale)) || !explain_place(c->x, i / m->N / m->P, i / m->N % m->P, i % m->N, &o))
                 continue;
             if (*who == NOBODY) {
                 *who = o.k;
@@ -124,13 +138,17 @@ static void pair_values(void *context, size_t i, uint32_t value[WHERE_FEATURES])
     const struct source_map *m = c->x->m;
     struct pair p = {0};
     pair_get(c, i / c->each, i % c->each, &p);
+    memset(value, 0, PAIR_FEATURES * sizeof *value);
+    value[FEATURE_CLASS] = isnan(p.right) ? RESULT_NAN : isinf(p.right) ? RESULT_INF : FINITE;
+    if (c->of_result)
+        return;
     struct source_point v = source_value_point(m, m->value[i % c->each]);
     value[FEATURE_SCALE] = p.scale;
     value[FEATURE_MAGNITUDE] = p.code & FP4_MAGNITUDE;
     value[FEATURE_SIGN] = p.code & FP4_SIGN ? 1 : 0;
     value[FEATURE_N] = v.n;
     value[FEATURE_K] = v.k;
-    value[FEATURE_CLASS] = isnan(p.right) ? RESULT_NAN : isinf(p.right) ? RESULT_INF : FINITE;
+    value[FEATURE_ROW_SCALE] = c->row_scale[i / c->each * m->N + i % m->N];
 }
 
 /* Where does one effect account for what is wrong? Places where it could not be seen are on neither side. */
@@ -162,7 +180,7 @@ static enum explain_stage pair_stage(unsigned used, struct explain_part *parts)
             parts[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_ARITHMETIC;
         return EXPLAIN_EPILOGUE;
     }
-    return used == 1u << FEATURE_SCALE ? EXPLAIN_SCALES : EXPLAIN_VALUES;
+    return used == 1u << FEATURE_SCALE || used == 1u << FEATURE_ROW_SCALE ? EXPLAIN_SCALES : EXPLAIN_VALUES;
 }
 
 /* Take one effect, if it has a product of conditions. */
@@ -171,14 +189,13 @@ static enum status try_effect(struct pairs *c, enum explain_effect effect, int e
 {
     const struct source_map *m = c->x->m;
     const struct where_feature features[PAIR_FEATURES] = {
-        {"scale", 256, 0}, {"(code & 7)", 8, 0}, {"(code >> 3)", 2, 0}, {"n", (uint32_t)m->N, 0},
-        {"k", (uint32_t)m->K, 0}, {"result", CLASSES, 0}};
-    static const struct where_feature result_only[] = {
-        {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"result", CLASSES, 0}};
+        {"scale", 256, 0},        {"(code & 7)", 8, 0},     {"(code >> 3)", 2, 0},
+        {"n", (uint32_t)m->N, 0}, {"k", (uint32_t)m->K, 0}, {"greatest scale of the row", 256, 0},
+        {"result", CLASSES, 0}};
+    c->of_result = of_result;
     if (set_sides(c, effect, exponent, of_result) == 0)
         return STATUS_OK;
-    struct where_question q = {of_result ? result_only : features, PAIR_FEATURES, c->x->q->pairs.planes * c->each,
-                               c->side, pair_values, c};
+    struct where_question q = {features, PAIR_FEATURES, c->x->q->pairs.planes * c->each, c->side, pair_values, c};
     struct where where;
     enum status status = where_find(&q, &where, e);
     if (status != STATUS_OK || !where.found)
@@ -216,10 +233,13 @@ static int first_factor(const struct pairs *c)
 
 static enum status find_effects(struct pairs *c, struct error *e)
 {
-    static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN,
-                                                  EXPLAIN_IS_POSITIVE, EXPLAIN_IS_LARGEST};
+    static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN, EXPLAIN_IS_POSITIVE,
+                                                  EXPLAIN_IS_LARGEST};
     enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
     enum status status = STATUS_OK;
+    /* A clamp of results first: it takes no notice of what made them. */
+    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
+        status = try_effect(c, effects[i], 0, true, e);
     for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, false, e);
     for (int i = 0; i < MOST_FACTORS && status == STATUS_OK; i++) {
@@ -228,8 +248,6 @@ static enum status find_effects(struct pairs *c, struct error *e)
             break;
         status = try_effect(c, EXPLAIN_IS_SCALED, exponent, false, e);
     }
-    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
-        status = try_effect(c, effects[i], 0, true, e);
     return status;
 }
 
@@ -257,9 +275,10 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
     enum status status = STATUS_OK;
     c.culprit = malloc(planes * m->N * sizeof *c.culprit);
     c.culprit_at = malloc(planes * m->N * sizeof *c.culprit_at);
+    c.row_scale = calloc(planes, m->N);
     c.side = malloc(planes * c.each);
     c.explained = calloc(planes, c.each);
-    if (!c.culprit || !c.culprit_at || !c.side || !c.explained) {
+    if (!c.culprit || !c.culprit_at || !c.row_scale || !c.side || !c.explained) {
         status = error_set(e, STATUS_NO_MEMORY, "no memory for %zu pair planes", planes);
     } else {
         memset(c.culprit, 0xff, planes * m->N * sizeof *c.culprit);
@@ -270,6 +289,7 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
         count_rest(&c);
     free(c.culprit);
     free(c.culprit_at);
+    free(c.row_scale);
     free(c.side);
     free(c.explained);
     return status;

@@ -9,10 +9,10 @@ enum { BLOCK = 32, TOKEN_GROUP = 8 };
 
 /* A row of the launch. */
 struct explain_row {
-    int32_t expert;            /* -1: no segment covers it */
-    uint32_t segment;          /* `active` when none does */
-    uint32_t first, rows;      /* of the segment */
-    uint32_t tile, tile_rows;  /* first row of the token tile, rows in it */
+    int32_t expert;           /* -1: no segment covers it */
+    uint32_t segment;         /* `active` when none does */
+    uint32_t first, rows;     /* of the segment */
+    uint32_t tile, tile_rows; /* first row of the token tile, rows in it */
 };
 
 enum row_space { ROWS_OF_SEGMENT, ROWS_OF_LAUNCH };
@@ -20,16 +20,28 @@ enum row_space { ROWS_OF_SEGMENT, ROWS_OF_LAUNCH };
 /* The explanation in the form that predicts. Sets by stage stand in the parts. */
 struct explain_model {
     struct source_rule epilogue, routing, expert, descriptor, fragment, values, scales;
-    enum row_space row_space;  /* of routing */
+    enum row_space row_space;      /* of routing */
     bool values_flat, scales_flat; /* their n is e * N + n */
-    bool expert_of_output;     /* the expert is that of the row that is written, not of the row that is read */
-    int32_t extra_expert;      /* of rows that no segment covers, where they are computed */
+    bool expert_of_output;         /* the expert is that of the row that is written, not of the row that is read */
+    int32_t extra_expert;          /* of rows that no segment covers, where they are computed */
+};
+
+/* A pack order: slot s holds what slot order[s] of the same thread should. */
+struct explain_pack {
+    unsigned slots, columns; /* 8 slots in steps of 16 columns, 16 in steps of 32 */
+    uint8_t order[EXPLAIN_SLOTS];
+};
+struct explain_pack_map { /* rows 0..15 of a fragment and one step of columns */
+    unsigned slots, columns;
+    uint8_t slot[16][32], thread[16][32];
+    uint8_t row[32][EXPLAIN_SLOTS], column[32][EXPLAIN_SLOTS]; /* [thread][slot] */
 };
 
 struct explain_session {
+    struct explain_pack_map pack[2]; /* 16-bit and 8-bit types */
     const struct explain_question *q;
     const struct source_map *m;
-    uint32_t tokens; /* of one tile */
+    uint32_t tokens;         /* of one tile */
     struct explain_row *row; /* [P] */
     uint32_t *experts_of;    /* [P]: what experts value and scale agree about, or RULE_UNSEEN */
     struct explain_model model;
@@ -53,21 +65,9 @@ enum status explain_places(struct explain_session *x, struct error *e);
 enum status explain_holes(struct explain_session *x, struct error *e);
 enum status explain_pair_planes(struct explain_session *x, struct error *e);
 
-/* The pack order of samples of (n, k); false: there is none, or it changes nothing. order: slot s holds what slot
- * order[s] should. slots: of one thread. */
-struct explain_pack {
-    unsigned slots, columns; /* 8 slots in steps of 16 columns, 16 in steps of 32 */
-    uint8_t order[EXPLAIN_SLOTS];
-};
-struct explain_pack_map { /* rows 0..15 of a fragment and one step of columns */
-    unsigned slots, columns;
-    uint8_t slot[16][32], thread[16][32];
-    uint8_t row[32][EXPLAIN_SLOTS], column[32][EXPLAIN_SLOTS]; /* [thread][slot] */
-};
 void explain_pack_maps(struct explain_pack_map map[2]);
-/* mask: exclusive-or'ed to the columns of the samples first; t: only used when asked of one residue. */
-bool explain_pack_find(const struct explain_pack_map *map, const struct rule_samples *s, uint32_t mask,
-                       struct explain_pack *out);
+/* The pack order of samples of (n, k); false: there is none, or it changes nothing. */
+bool explain_pack_find(const struct explain_pack_map *map, const struct rule_samples *s, struct explain_pack *out);
 enum status explain_pack_rule(const struct explain_pack_map *map, const struct explain_pack *pack,
                               const uint32_t extent[2], struct source_rule *out, struct error *e);
 /* Orders as the words of the code: slot s holds v[order[s]]. */

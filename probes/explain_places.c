@@ -18,9 +18,9 @@ static void places_free(struct places *f)
 }
 
 struct place_filter {
-    int residue;               /* t % 8 of the rows that are taken, -1 for all */
+    int residue; /* t % 8 of the rows that are taken, -1 for all */
     bool value_flat, scale_flat;
-    bool through_descriptor;   /* k: where the tensor core read the 1, by the rule of the descriptor */
+    bool through_descriptor; /* k: where the tensor core read the 1, by the rule of the descriptor */
 };
 
 static void take(struct explain_session *x, const struct place_filter *f, const struct explain_place *o,
@@ -132,24 +132,35 @@ static bool candidate_rest(enum candidate c, const struct places *f, struct rule
 
 enum { COST_PACK = 5 };
 
-/* The rule of samples of (n, k), a pack order if it is one and nothing simpler. */
-static enum status fit_nk(const struct rule_samples *s, struct source_rule *out, struct explain_pack *pack,
-                          unsigned *cost, struct error *e)
+/* The rule of samples of (n, k), a pack order if it is one. `elementary`: steps that an address does as well come
+ * first, and are no order even where they are. */
+static enum status fit_nk(const struct explain_session *x, const struct rule_samples *s, bool elementary,
+                          struct source_rule *out, struct explain_pack *pack, unsigned *cost, struct error *e)
 {
-    struct explain_pack_map map[2];
     struct explain_pack found;
-    explain_pack_maps(map);
-    for (int i = 0; i < 2; i++)
-        if (explain_pack_find(&map[i], s, 0, &found)) {
-            *pack = found;
-            *cost = COST_PACK;
-            return explain_pack_rule(&map[i], &found, s->extent, out, e);
-        }
+    struct source_rule rule;
     *pack = (struct explain_pack){0};
+    for (int i = 0; i < 2; i++) {
+        if (!explain_pack_find(&x->pack[i], s, &found))
+            continue;
+        enum status status = source_rule_fit(s, "n", "k", &rule, cost, e);
+        if (status != STATUS_OK)
+            return status;
+        bool n = rule.at[0].family != RULE_IDENTITY, k = rule.at[1].family != RULE_IDENTITY;
+        bool simple = rule.at[0].family <= RULE_XOR && rule.at[1].family <= RULE_XOR;
+        if (simple && (elementary || !n || !k)) {
+            *out = rule;
+            return STATUS_OK;
+        }
+        source_rule_free(&rule);
+        *pack = found;
+        *cost = simple ? *cost : COST_PACK;
+        return explain_pack_rule(&x->pack[i], &found, s->extent, out, e);
+    }
     return source_rule_fit(s, "n", "k", out, cost, e);
 }
 
-static enum status solve_samples(enum candidate c, const struct rule_samples *fragment,
+static enum status solve_samples(const struct explain_session *x, enum candidate c, const struct rule_samples *fragment,
                                  const struct rule_samples *values, const struct rule_samples *scales,
                                  struct solution *out, struct error *e)
 {
@@ -160,25 +171,15 @@ static enum status solve_samples(enum candidate c, const struct rule_samples *fr
     if (c == KEEP)
         s.fragment = source_rule_identity("n", "k", values->extent), status = STATUS_OK;
     else
-        status = fit_nk(fragment, &s.fragment, &s.pack, &cost, e);
+        status = fit_nk(x, fragment, false, &s.fragment, &s.pack, &cost, e);
     if (status == STATUS_OK)
-        status = fit_nk(values, &s.values, &pack, &more, e);
+        status = fit_nk(x, values, true, &s.values, &pack, &more, e);
     cost += more;
     more = 0;
-    if (status == STATUS_OK && pack.slots) {
-        /* One elementary step inside a block is what an address does; an order is the registers' when it can be. */
-        struct source_rule simple;
-        status = source_rule_fit(values, "n", "k", &simple, &more, e);
-        if (status == STATUS_OK && simple.at[0].family <= RULE_XOR && simple.at[1].family <= RULE_XOR) {
-            cost = cost - COST_PACK + more;
-            source_rule_free(&s.values);
-            s.values = simple;
-        } else if (status == STATUS_OK) {
-            source_rule_free(&simple);
-            s.pack = pack;
-            s.pack_of_values = true;
-            cost++;
-        }
+    if (status == STATUS_OK && pack.slots) { /* an order is the registers' when it can be */
+        s.pack = pack;
+        s.pack_of_values = true;
+        cost++;
     }
     if (status == STATUS_OK)
         status = source_rule_fit(scales, "n", "b", &s.scales, &more, e);
@@ -203,7 +204,7 @@ static enum status solve_candidate(const struct explain_session *x, enum candida
     if (status == STATUS_OK)
         status = rule_samples_make(rows, (uint32_t)x->m->blocks, &scales, e);
     if (status == STATUS_OK && candidate_rest(c, f, &fragment, &values, &scales)) {
-        status = solve_samples(c, &fragment, &values, &scales, &s, e);
+        status = solve_samples(x, c, &fragment, &values, &scales, &s, e);
         if (status == STATUS_OK && (best->cost == UINT32_MAX || s.cost < best->cost)) {
             solution_free(best);
             *best = s;
@@ -289,7 +290,7 @@ static void share_out(struct explain_session *x, struct source_rule *f, bool pac
     bool apart = !pack && depends_on_itself(&f->at[0]) && depends_on_itself(&f->at[1]);
     if (!apart || a == EXPLAIN_A_WRONG)
         return;
-    if (f->at[0].family != RULE_IDENTITY && source_rule_is_identity(&x->model.epilogue)) {
+    if (f->at[0].family != RULE_IDENTITY && x->model.epilogue.at[0].family == RULE_IDENTITY) {
         bool epilogue = a == EXPLAIN_A_RIGHT || one_to_one(f);
         say_ambiguous(x, epilogue ? EXPLAIN_EPILOGUE : EXPLAIN_FRAGMENT,
                       epilogue ? EXPLAIN_FRAGMENT : EXPLAIN_EPILOGUE);
@@ -343,7 +344,8 @@ static void adopt(struct explain_session *x, struct solution *s, const struct pl
         memcpy(model->scales.name[0], "m", 2);
 }
 
-/* ---- descriptor --------------------------------------------------------------------------------------------------- */
+/* ---- descriptor ---------------------------------------------------------------------------------------------------
+ */
 
 /* Columns as a map of (k, t % 8) alone, whatever n does. */
 static enum status descriptor_alone(struct explain_session *x, bool *fits, struct error *e)
@@ -379,34 +381,89 @@ static enum status descriptor_alone(struct explain_session *x, bool *fits, struc
 
 enum { MASKS = 16 }; /* chunks of eight columns in one row of a 128-column tile */
 
-/* With a pack order behind it: in each residue of t the same order, behind an exclusive-or of its own. */
+/* With something else behind it: in each residue of t the same rule, behind an exclusive-or of its own. */
 struct masked {
     struct rule_samples s[TOKEN_GROUP];
     bool seen[TOKEN_GROUP];
+    int first; /* residue that was seen */
+    uint32_t mask[TOKEN_GROUP];
+    unsigned least; /* cost of the masks */
 };
 
-static bool masks_of(const struct masked *m, const struct explain_pack_map *map, const struct explain_pack *pack,
-                     uint32_t mask[TOKEN_GROUP], unsigned *bits)
+static bool mask_serves(const struct rule_samples *s, const struct source_rule *rule, uint32_t mask)
 {
-    *bits = 0;
-    for (int r = 0; r < TOKEN_GROUP; r++) {
-        bool found = false;
-        mask[r] = 0;
-        for (uint32_t c = 0; c < MASKS && m->seen[r] && !found; c++) {
-            struct explain_pack other = {0};
-            explain_pack_find(map, &m->s[r], c * TOKEN_GROUP, &other);
-            found = other.slots && memcmp(other.order, pack->order, sizeof other.order) == 0;
-            mask[r] = c * TOKEN_GROUP;
+    for (uint32_t n = 0; n < s->extent[0]; n++)
+        for (uint32_t k = 0; k < s->extent[1]; k++) {
+            size_t at = (size_t)n * s->extent[1] + k;
+            uint32_t out[2];
+            if (s->y[0][at] != RULE_UNSEEN &&
+                ((k ^ mask) >= s->extent[1] || !source_rule_apply(rule, (uint32_t[2]){n, k ^ mask}, NULL, out) ||
+                 out[0] != s->y[0][at] || out[1] != s->y[1][at]))
+                return false;
         }
-        if (m->seen[r] && !found)
-            return false;
-        *bits += (unsigned)__builtin_popcount(mask[r]);
-    }
     return true;
 }
 
-static enum status descriptor_give_masks(struct explain_session *x, const uint32_t mask[TOKEN_GROUP],
-                                         struct error *e)
+/* The masks behind which a rule serves every residue; the simplest rule wins, then the fewest bits. */
+static void masks_try(struct masked *m, const struct source_rule *rule, unsigned rule_cost)
+{
+    uint32_t mask[TOKEN_GROUP] = {0};
+    unsigned cost = rule_cost * TOKEN_GROUP * MASKS;
+    for (int r = 0; r < TOKEN_GROUP; r++) {
+        uint32_t c = 0;
+        while (m->seen[r] && c < MASKS && !mask_serves(&m->s[r], rule, c * TOKEN_GROUP))
+            c++;
+        if (c == MASKS)
+            return;
+        mask[r] = c * TOKEN_GROUP;
+        cost += (unsigned)__builtin_popcount(c);
+    }
+    if (cost < m->least) {
+        m->least = cost;
+        memcpy(m->mask, mask, sizeof mask);
+    }
+}
+
+/* The samples of one residue, their columns moved by a mask. errors: STATUS_NO_MEMORY. */
+static enum status masked_samples(const struct rule_samples *s, uint32_t mask, struct rule_samples *out,
+                                  struct error *e)
+{
+    enum status status = rule_samples_make(s->extent[0], s->extent[1], out, e);
+    for (uint32_t n = 0; n < s->extent[0] && status == STATUS_OK; n++)
+        for (uint32_t k = 0; k < s->extent[1]; k++) {
+            size_t at = (size_t)n * s->extent[1] + k;
+            if (s->y[0][at] != RULE_UNSEEN && (k ^ mask) < s->extent[1])
+                rule_samples_add(out, (uint32_t[2]){n, k ^ mask}, (uint32_t[2]){s->y[0][at], s->y[1][at]});
+        }
+    return status;
+}
+
+static enum status masks_behind(const struct explain_session *x, struct masked *m, uint32_t mask, struct error *e)
+{
+    struct rule_samples s;
+    struct source_rule rule = {0};
+    struct explain_pack pack;
+    unsigned cost;
+    enum status status = masked_samples(&m->s[m->first], mask, &s, e);
+    if (status != STATUS_OK)
+        return status;
+    status = fit_nk(x, &s, true, &rule, &pack, &cost, e);
+    rule_samples_free(&s);
+    if (status != STATUS_OK)
+        return status;
+    if (pack.slots)
+        cost = 0;
+    else if (cost > 0)
+        cost += EXPLAIN_SLOTS;
+    for (unsigned i = 0; i < pack.slots; i++) /* an order before other formulas, and the one that is less wrong */
+        cost += pack.order[i] != i;
+    if (rule.at[0].family != RULE_TABLE && rule.at[1].family != RULE_TABLE)
+        masks_try(m, &rule, cost);
+    source_rule_free(&rule);
+    return STATUS_OK;
+}
+
+static enum status descriptor_give_masks(struct explain_session *x, const uint32_t mask[TOKEN_GROUP], struct error *e)
 {
     struct rule_samples s;
     struct source_rule rule;
@@ -428,16 +485,12 @@ static enum status descriptor_give_masks(struct explain_session *x, const uint32
     return status;
 }
 
-static enum status descriptor_before_pack(struct explain_session *x, bool *fits, struct error *e)
+static enum status descriptor_before_others(struct explain_session *x, bool *fits, struct error *e)
 {
-    struct masked m = {0};
-    struct explain_pack_map map[2];
-    uint32_t best[TOKEN_GROUP];
-    unsigned least = UINT32_MAX;
+    struct masked m = {.first = -1, .least = UINT32_MAX};
     enum status status = STATUS_OK;
-    explain_pack_maps(map);
-    int first = -1;
-    for (int r = 0; r < TOKEN_GROUP && status == STATUS_OK; r++) {
+    bool one = true;
+    for (int r = 0; r < TOKEN_GROUP && status == STATUS_OK && one; r++) {
         struct places f = {0};
         status = places_collect(x, &(struct place_filter){.residue = r}, &f, e);
         if (status != STATUS_OK)
@@ -445,27 +498,21 @@ static enum status descriptor_before_pack(struct explain_session *x, bool *fits,
         m.s[r] = f.value;
         rule_samples_free(&f.scale);
         m.seen[r] = f.values > 0;
-        first = first < 0 && m.seen[r] ? r : first;
+        one = f.value_one;
+        m.first = m.first < 0 && m.seen[r] ? r : m.first;
     }
-    for (uint32_t c = 0; c < MASKS && first >= 0 && status == STATUS_OK; c++) {
-        struct explain_pack pack = {0};
-        uint32_t mask[TOKEN_GROUP];
-        unsigned bits;
-        explain_pack_find(&map[0], &m.s[first], c * TOKEN_GROUP, &pack);
-        if (pack.slots && masks_of(&m, &map[0], &pack, mask, &bits) && bits < least) {
-            least = bits;
-            memcpy(best, mask, sizeof best);
-        }
-    }
-    if (status == STATUS_OK && least != UINT32_MAX)
-        status = descriptor_give_masks(x, best, e);
+    for (uint32_t c = 0; c < MASKS && m.first >= 0 && one && status == STATUS_OK; c++)
+        status = masks_behind(x, &m, c * TOKEN_GROUP, e);
+    if (status == STATUS_OK && m.least != UINT32_MAX)
+        status = descriptor_give_masks(x, m.mask, e);
     for (int r = 0; r < TOKEN_GROUP; r++)
         rule_samples_free(&m.s[r]);
-    *fits = status == STATUS_OK && least != UINT32_MAX;
+    *fits = status == STATUS_OK && m.least != UINT32_MAX;
     return status;
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------------------
+ */
 
 static void descriptor_forget(struct explain_session *x)
 {
@@ -519,9 +566,9 @@ enum status explain_places(struct explain_session *x, struct error *e)
     if (status != STATUS_OK)
         return status;
     if (!c.value_one) {
-        status = descriptor_alone(x, &fits, e);
+        status = descriptor_before_others(x, &fits, e);
         if (status == STATUS_OK && !fits)
-            status = descriptor_before_pack(x, &fits, e);
+            status = descriptor_alone(x, &fits, e);
         if (status == STATUS_OK && fits) {
             places_free(&c);
             f.through_descriptor = true;

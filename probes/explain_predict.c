@@ -58,8 +58,8 @@ static struct explain_code all(uint32_t word)
 }
 
 /* The weights behind column k of the accumulator (n, row p1). */
-static struct explain_code predict_weight(const struct explain_session *x, enum explain_stage without,
-                                          uint32_t expert, uint32_t n, uint32_t k, uint32_t p1)
+static struct explain_code predict_weight(const struct explain_session *x, enum explain_stage without, uint32_t expert,
+                                          uint32_t n, uint32_t k, uint32_t p1)
 {
     const struct source_map *m = x->m;
     const struct explain_model *model = &x->model;
@@ -80,9 +80,8 @@ static struct explain_code predict_weight(const struct explain_session *x, enum 
         return all(SOURCE_ZERO);
     if (without != EXPLAIN_SCALES && !source_rule_apply(&model->scales, s, NULL, s))
         return all(SOURCE_ZERO);
-    return (struct explain_code){
-        source_value_code(m, (struct source_point){0, v[0] + base - value_base, v[1]}),
-        source_scale_code(m, (struct source_point){0, s[0] + base - scale_base, s[1]}), p1};
+    return (struct explain_code){source_value_code(m, (struct source_point){0, v[0] + base - value_base, v[1]}),
+                                 source_scale_code(m, (struct source_point){0, s[0] + base - scale_base, s[1]}), p1};
 }
 
 static uint32_t predict_expert(const struct explain_session *x, enum explain_stage without, uint32_t p, uint32_t p1)
@@ -111,8 +110,8 @@ struct explain_code explain_predict(const struct explain_session *x, enum explai
     }
     if (!predict_row(x, without, (uint32_t)p, (uint32_t)n, &row, &feature) || x->row[row].expert < 0)
         return all(SOURCE_ZERO);
-    return predict_weight(x, without, predict_expert(x, without, (uint32_t)p, row), feature,
-                          m->column[s * m->P + row], row);
+    return predict_weight(x, without, predict_expert(x, without, (uint32_t)p, row), feature, m->column[s * m->P + row],
+                          row);
 }
 
 bool explain_agrees(const struct explain_session *x, struct explain_code c, size_t at)
@@ -131,10 +130,10 @@ void explain_features(const struct explain_session *x, struct where_feature f[HO
     const struct source_map *m = x->m;
     uint32_t P = (uint32_t)m->P, N = (uint32_t)m->N, K = (uint32_t)m->K, A = (uint32_t)m->segments.active;
     const struct where_feature features[HOLE_FEATURES] = {
-        {"n", N, 0},      {"active <= e", 2, 0}, {"e", (uint32_t)m->experts + 1, 0},
-        {"a", A + 1, 0},  {"t", x->tokens, 0},   {"r", P, 0},
-        {"tile", P, 0},   {"last", P, 0},        {"k", K, 0},
-        {"p", P, 0},      {"(n, k)", N * K, 1}};
+        {"n", N, 0},     {"active <= e", 2, 0}, {"e", (uint32_t)m->experts + 1, 0},
+        {"a", A + 1, 0}, {"t", x->tokens, 0},   {"r", P, 0},
+        {"tile", P, 0},  {"last", P, 0},        {"k", K, 0},
+        {"p", P, 0},     {"(n, k)", N * K, 1}};
     for (int i = 0; i < HOLE_FEATURES; i++)
         f[i] = features[i];
 }

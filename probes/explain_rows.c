@@ -110,8 +110,7 @@ static size_t tiles_of(const struct explain_session *x)
     return tiles;
 }
 
-static void give_rule(struct source_rule *to, struct source_rule *rule, const char *first, const char *second,
-                      size_t N)
+static void give_rule(struct source_rule *to, struct source_rule *rule, const char *first, const char *second, size_t N)
 {
     source_rule_free(to);
     *to = source_rule_identity(first, second, (const uint32_t[2]){(uint32_t)N, rule->extent[1]});
@@ -200,7 +199,8 @@ enum status explain_rows(struct explain_session *x, struct error *e)
     return status;
 }
 
-/* ---- experts ------------------------------------------------------------------------------------------------------ */
+/* ---- experts ------------------------------------------------------------------------------------------------------
+ */
 
 /* Experts that value and scale agree about, one for each row; false: some row has several. */
 static bool experts_collect(struct explain_session *x)
@@ -241,8 +241,7 @@ static enum status experts_fit(struct explain_session *x, struct error *e)
     struct source_rule rule = {0};
     unsigned cost;
     bool one = true, is_segment = true;
-    enum status status =
-        rule_samples_make((uint32_t)m->experts, (uint32_t)m->segments.active + 1, &s, e);
+    enum status status = rule_samples_make((uint32_t)m->experts, (uint32_t)m->segments.active + 1, &s, e);
     if (status != STATUS_OK)
         return status;
     for (size_t p = 0; p < m->P; p++) {

@@ -7,8 +7,8 @@
 
 const char *rule_family_name(enum rule_family f)
 {
-    static const char *const names[] = {"identity", "add",   "xor",    "mask",     "modulo",
-                                        "rotate",   "split", "affine", "periodic", "table"};
+    static const char *const names[] = {"identity", "add",   "xor",    "modulo",   "rotate",
+                                        "mask",     "split", "affine", "periodic", "table"};
     assert(f < RULE_FAMILIES);
     return names[f];
 }

@@ -35,7 +35,7 @@ struct where_question {
 
 /* Owns its bit sets. */
 struct where {
-    bool found; /* a product is the set, exactly */
+    bool found;    /* a product is the set, exactly */
     unsigned used; /* bit f: feature f has a condition; none: everything is in the set */
     int features;
     uint32_t extent[WHERE_FEATURES];
@@ -46,6 +46,6 @@ struct where {
 /* errors: STATUS_NO_MEMORY. */
 enum status where_find(const struct where_question *q, struct where *out, struct error *e);
 bool where_holds(const struct where *w, const uint32_t value[WHERE_FEATURES]); /* false unless found */
-void where_free(struct where *w); /* safe when zeroed */
+void where_free(struct where *w);                                              /* safe when zeroed */
 
 #endif

@@ -82,8 +82,8 @@ static inline struct synthetic case_find(const struct synthetic_kernel *c, const
 }
 
 /* The map of a kernel. Freed with source_map_free. */
-static inline void case_make(const struct synthetic_kernel *kernel, const struct segments *segments, size_t N,
-                             size_t K, struct source_map *m)
+static inline void case_make(const struct synthetic_kernel *kernel, const struct segments *segments, size_t N, size_t K,
+                             struct source_map *m)
 {
     struct synthetic_kernel c = *kernel;
     synthetic_map(segments, N, K, false, NULL, NULL, m);
@@ -110,8 +110,7 @@ static inline size_t case_wrong(const struct source_map *m)
             for (size_t n = 0; n < m->N; n++) {
                 size_t at = source_map_at(m, s, p, n);
                 wrong += m->value[at] != source_wanted_value(m, s, p, n) ||
-                         m->scale[at] != source_wanted_scale(m, s, p, n) ||
-                         m->row[at] != source_wanted_row(m, s, p, n);
+                         m->scale[at] != source_wanted_scale(m, s, p, n) || m->row[at] != source_wanted_row(m, s, p, n);
             }
     return wrong;
 }

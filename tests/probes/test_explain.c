@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -142,7 +143,7 @@ static const struct planted planted[] = {
     {"rowpair", {ROWPAIR}, {{EXPLAIN_FRAGMENT, ROWPAIR_FOUND, NONE}}, 1},
     {"linear", {LINEAR}, {{EXPLAIN_FRAGMENT, LINEAR_FOUND, NONE}}, 1},
     {"n + 64", {.fragment = row_64_on}, {{EXPLAIN_FRAGMENT, "n + 64", EXPLAIN_EPILOGUE}}, 1},
-    {"n & ~64", {.fragment = row_of_tile_before}, {{EXPLAIN_FRAGMENT, "n & ~0x40", EXPLAIN_EPILOGUE}}, 1},
+    {"n & ~64", {.fragment = row_of_tile_before}, {{EXPLAIN_FRAGMENT, NULL, EXPLAIN_EPILOGUE}}, 1},
     {"n ^ 8", {.fragment = row_8_exchanged}, {{EXPLAIN_EPILOGUE, "n ^ 8", EXPLAIN_FRAGMENT}}, 1},
     {"interleaved", {.fragment = row_interleaved}, {{EXPLAIN_EPILOGUE, NULL, EXPLAIN_FRAGMENT}}, 1},
     {"k ^ 1", {.values = column_1_exchanged}, {{EXPLAIN_VALUES, "k ^ 1", EXPLAIN_FRAGMENT}}, 1},
@@ -170,7 +171,7 @@ static const struct planted planted[] = {
     {"rows 48 unwritten", {.unwritten = row_48_and_on}, {{EXPLAIN_ROUTING, "never written where r >= 48", NONE}}, 1},
     {"half a tile", {.zero = second_half_of_tile}, {{EXPLAIN_DESCRIPTOR, "zero where t >= 32", EXPLAIN_EPILOGUE}}, 1},
     {"odd unwritten", {.unwritten = odd_feature}, {{EXPLAIN_EPILOGUE, "never written where n % 2 == 1", NONE}}, 1},
-    {"second tile", {.unwritten = second_tile}, {{EXPLAIN_ROUTING, "never written where tile == 1", NONE}}, 1},
+    {"second tile", {.unwritten = second_tile}, {{EXPLAIN_ROUTING, "never written where r >= 64", NONE}}, 1},
     {"column 40", {.zero = column_40}, {{EXPLAIN_DESCRIPTOR, "zero where k == 40", EXPLAIN_VALUES}}, 1},
     /* two stages */
     {"rowpair, b % 4", {ROWPAIR, .scales = block_of_tile},
@@ -196,17 +197,19 @@ static const struct planted planted[] = {
     {"n + 64, swizzle", {.fragment = row_64_on, .descriptor = chunk_swizzled},
      {{EXPLAIN_FRAGMENT, "n + 64", EXPLAIN_EPILOGUE}, {EXPLAIN_DESCRIPTOR, SWIZZLE_FOUND, NONE}}, 2},
     {"n & ~64, k ^ 1", {.fragment = row_of_tile_before, .values = column_1_exchanged},
-     {{EXPLAIN_FRAGMENT, "n & ~0x40", EXPLAIN_EPILOGUE}, {EXPLAIN_VALUES, "k ^ 1", EXPLAIN_FRAGMENT}}, 2},
+     {{EXPLAIN_FRAGMENT, NULL, EXPLAIN_EPILOGUE}, {EXPLAIN_VALUES, "k ^ 1", EXPLAIN_FRAGMENT}}, 2},
     {"n + 64, rotated", {.fragment = row_64_on, .rows = row_before_in_segment},
      {{EXPLAIN_FRAGMENT, "n + 64", EXPLAIN_EPILOGUE}, {EXPLAIN_ROUTING, "(r - 2) % rows", NONE}}, 2},
     {"n & ~64, tokens", {.fragment = row_of_tile_before, .epilogue = token_bits_exchanged},
-     {{EXPLAIN_FRAGMENT, "n & ~0x40", EXPLAIN_EPILOGUE}, {EXPLAIN_EPILOGUE, NULL, NONE}}, 2},
+     {{EXPLAIN_FRAGMENT, NULL, EXPLAIN_EPILOGUE}, {EXPLAIN_EPILOGUE, NULL, NONE}}, 2},
     {"k ^ 1, b % 4", {.values = column_1_exchanged, .scales = block_of_tile},
      {{EXPLAIN_VALUES, "k ^ 1", EXPLAIN_FRAGMENT}, {EXPLAIN_SCALES, "b % 4", NONE}}, 2},
     {"split half, b & ~1", {.values = column_split_half, .scales = block_even},
      {{EXPLAIN_VALUES, NULL, EXPLAIN_FRAGMENT}, {EXPLAIN_SCALES, "b & ~1", NONE}}, 2},
     {"k ^ 1, swizzle", {.values = column_1_exchanged, .descriptor = chunk_swizzled},
      {{EXPLAIN_VALUES, "k ^ 1", EXPLAIN_FRAGMENT}, {EXPLAIN_DESCRIPTOR, SWIZZLE_FOUND, NONE}}, 2},
+    {"split half, swizzle", {.values = column_split_half, .descriptor = chunk_swizzled},
+     {{EXPLAIN_VALUES, NULL, EXPLAIN_FRAGMENT}, {EXPLAIN_DESCRIPTOR, SWIZZLE_FOUND, NONE}}, 2},
     {"b % 4, swizzle", {.scales = block_of_tile, .descriptor = chunk_swizzled},
      {{EXPLAIN_SCALES, "b % 4", NONE}, {EXPLAIN_DESCRIPTOR, SWIZZLE_FOUND, NONE}}, 2},
     {"b % 4, tokens", {.scales = block_of_tile, .epilogue = token_pairs_strided},
@@ -271,11 +274,262 @@ static void explain_run_wrong_experts_formula(void **state)
     assert_int_equal(right, cases);
 }
 
+/* One small map, every pack order: the order that is said is the one that was planted. */
+static void explain_run_every_pack_order_recovered(void **state)
+{
+    (void)state;
+    static const uint32_t one_start[] = {0, 17};
+    static const struct segments small = {17, 1, 1, one_start, single_ids};
+    uint32_t order[8], orders = 0, right = 0;
+    for (uint32_t code = 0; code < 40320; code++) {
+        uint32_t left[8] = {0, 1, 2, 3, 4, 5, 6, 7}, rest = code;
+        for (uint32_t i = 0; i < 8; i++) {
+            uint32_t pick = rest % (8 - i);
+            rest /= 8 - i;
+            order[i] = left[pick];
+            memmove(left + pick, left + pick + 1, (7 - i - pick) * sizeof *left);
+        }
+        struct synthetic_kernel kernel = {.fragment = pack, .table = order};
+        struct source_map m;
+        struct explanation x;
+        case_make(&kernel, &small, 16, 32, &m);
+        struct explain_question q = case_question(&m);
+        assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+        size_t wrong = case_wrong(&m);
+        bool good = x.wrong == wrong && x.explained == wrong;
+        bool said = false;
+        for (int g = 0; g < EXPLAIN_STAGES; g++) {
+            const struct explain_part *p = &x.part[g];
+            bool equal = p->pack_slots == 8;
+            for (int i = 0; i < 8; i++)
+                equal &= p->pack_order[i] == order[i];
+            said |= equal ||
+                    (p->state == EXPLAIN_DIFFERS && (strcmp(p->found, "k ^ 1") == 0 || strcmp(p->found, "k ^ 8") == 0 ||
+                                                     strcmp(p->found, "n ^ 8") == 0 || strcmp(p->found, "k ^ 9") == 0));
+        }
+        good &= wrong == 0 || said;
+        if (!good && orders - right < 5)
+            case_print("pack order", &x);
+        right += good;
+        orders++;
+        explanation_free(&x);
+        source_map_free(&m);
+    }
+    print_message("%u of %u pack orders recovered\n", right, orders);
+    assert_int_equal(orders, 40320);
+    assert_int_equal(right, orders);
+}
+
+static void shuffle(struct splitmix *r, uint32_t *table, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        table[i] = i;
+    for (uint32_t i = count; i > 1; i--) {
+        uint32_t j = (uint32_t)splitmix_below(r, i), t = table[i - 1];
+        table[i - 1] = table[j];
+        table[j] = t;
+    }
+}
+
+MAP(feature_by_table, at[0] = at[0] / c->a * c->a + c->table[at[0] % c->a])
+MAP(block_by_shift_and_modulus, at[1] = (at[1] + c->b) % c->a)
+
+static void explain_run_permuted_features_period_found(void **state)
+{
+    (void)state;
+    struct splitmix r = {splitmix_seed()};
+    static const uint32_t periods[] = {8, 12, 16, 32, 48, 64};
+    unsigned cases = 0, right = 0;
+    uint32_t table[64];
+    for (int round = 0; round < 4; round++)
+        for (size_t i = 0; i < sizeof periods / sizeof *periods; i++) {
+            shuffle(&r, table, periods[i]);
+            struct planted c = {"features permuted",
+                                {.epilogue = feature_by_table, .table = table, .a = periods[i]},
+                                {{EXPLAIN_EPILOGUE, NULL, EXPLAIN_FRAGMENT}},
+                                1};
+            explain_one(&c, &several, 192, 128, &cases, &right);
+        }
+    assert_true(cases > 0);
+    assert_int_equal(right, cases);
+}
+
+static void explain_run_shifted_blocks_formula(void **state)
+{
+    (void)state;
+    unsigned cases = 0, right = 0;
+    for (uint32_t m = 2; m <= 8; m++)
+        for (uint32_t shift = 0; shift < m; shift++) {
+            char found[32];
+            snprintf(found, sizeof found, shift ? "(b + %u) %% %u" : "b %% %u", shift ? shift : m, m);
+            struct planted c = {"blocks",
+                                {.scales = block_by_shift_and_modulus, .a = m, .b = shift},
+                                {{EXPLAIN_SCALES, found, NONE}},
+                                1};
+            explain_one(&c, &several, 64, 288, &cases, &right);
+        }
+    assert_int_equal(cases, 35);
+    assert_int_equal(right, cases);
+}
+
+/* Slot bits: lane 0..4, warp 5, 6, register 7, 8, half 9. */
+static uint32_t slot_of_element(const uint32_t at[2])
+{
+    uint32_t i = at[0] % 64, j = at[1] % 16, lane = i % 8 * 4 + j % 8 / 2;
+    return lane | i / 16 << 5 | (i / 8 % 2) << 7 | (j / 8) << 8 | (j % 2) << 9;
+}
+MAP(slot_bits_exchanged, uint32_t s = slot_of_element(at); const uint32_t x = (s >> c->a ^ s >> c->b) & 1;
+    s ^= x << c->a | x << c->b; at[0] = at[0] / 64 * 64 + (s >> 5 & 3) * 16 + (s >> 7 & 1) * 8 + (s & 31) / 4;
+    at[1] = at[1] / 16 * 16 + (s >> 8 & 1) * 8 + s % 4 * 2 + (s >> 9 & 1))
+
+static void explain_run_slot_bits_exchanged_explained(void **state)
+{
+    (void)state;
+    unsigned cases = 0, right = 0;
+    static const size_t features[] = {128, 208};
+    for (uint32_t a = 0; a < 10; a++)
+        for (uint32_t b = a + 1; b < 10; b++)
+            for (int i = 0; i < 2; i++) {
+                struct source_map m;
+                struct explanation x;
+                struct synthetic_kernel kernel = {.fragment = slot_bits_exchanged, .a = a, .b = b};
+                case_make(&kernel, &several, features[i], 128, &m);
+                struct explain_question q = case_question(&m);
+                q.registers = EXPLAIN_A_WRONG;
+                assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+                bool inside_block = (a < 2 || a >= 8) && (b < 2 || b >= 8); /* bits of k alone */
+                const struct explain_part *p = &x.part[EXPLAIN_FRAGMENT], *v = &x.part[EXPLAIN_VALUES];
+                bool good = x.wrong == case_wrong(&m) && x.explained == x.wrong && x.wrong > 0 &&
+                            (p->state == EXPLAIN_DIFFERS || (inside_block && v->state == EXPLAIN_DIFFERS));
+                right += good;
+                cases++;
+                if (!good) {
+                    print_message("bits %u %u\n", a, b);
+                    case_print("slot bits", &x);
+                }
+                explanation_free(&x);
+                source_map_free(&m);
+            }
+    assert_int_equal(cases, 90);
+    assert_int_equal(right, cases);
+}
+
+MAP(both_by_table, uint32_t i = c->table[at[0] * (uint32_t)c->m->K + at[1]]; at[0] = i / (uint32_t)c->m->K;
+    at[1] = i % (uint32_t)c->m->K)
+
+static void explain_run_random_table_is_a_table(void **state)
+{
+    (void)state;
+    struct splitmix r = {splitmix_seed()};
+    uint32_t *table = malloc(64 * 128 * sizeof *table);
+    assert_non_null(table);
+    shuffle(&r, table, 64 * 128);
+    struct synthetic_kernel kernel = {.values = both_by_table, .table = table};
+    struct source_map m;
+    struct explanation x;
+    case_make(&kernel, &several, 64, 128, &m);
+    struct explain_question q = case_question(&m);
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_int_equal(x.wrong, case_wrong(&m));
+    assert_int_equal(x.explained, x.wrong);
+    assert_int_equal(x.part[EXPLAIN_VALUES].state, EXPLAIN_DIFFERS);
+    assert_int_equal(x.part[EXPLAIN_VALUES].rule.at[0].family, RULE_TABLE);
+    assert_int_equal(x.part[EXPLAIN_SCALES].state, EXPLAIN_CONFORMS);
+    explanation_free(&x);
+    source_map_free(&m);
+    free(table);
+}
+
+static void explain_run_noise_undecided(void **state)
+{
+    (void)state;
+    struct splitmix r = {splitmix_seed()};
+    struct source_map m;
+    struct explanation x;
+    synthetic_map(&several, 64, 128, false, NULL, NULL, &m);
+    for (size_t i = 0; i < source_map_observations(&m); i++)
+        if (m.value[i] < SOURCE_CODES)
+            m.value[i] = (uint32_t)splitmix_below(&r, m.experts * m.N * m.K);
+    struct explain_question q = case_question(&m);
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_int_equal(x.wrong, case_wrong(&m));
+    assert_true(x.explained == 0 && x.wrong > 0);
+    assert_int_equal(x.part[EXPLAIN_VALUES].state, EXPLAIN_UNDECIDED);
+    assert_string_equal(x.part[EXPLAIN_VALUES].found, "");
+    assert_int_equal(x.part[EXPLAIN_SCALES].state, EXPLAIN_CONFORMS);
+    assert_int_equal(x.part[EXPLAIN_ROUTING].state, EXPLAIN_CONFORMS);
+    explanation_free(&x);
+    source_map_free(&m);
+}
+
+/* What is known of A decides between two stages that give the same outputs. */
+static void explain_run_registers_known_not_ambiguous(void **state)
+{
+    (void)state;
+    static const struct {
+        case_map *map;
+        enum explain_registers a;
+        enum explain_stage stage;
+    } cases[] = {{row_8_exchanged, EXPLAIN_A_RIGHT, EXPLAIN_EPILOGUE},
+                 {row_8_exchanged, EXPLAIN_A_WRONG, EXPLAIN_FRAGMENT},
+                 {row_64_on, EXPLAIN_A_RIGHT, EXPLAIN_EPILOGUE},
+                 {row_64_on, EXPLAIN_A_WRONG, EXPLAIN_FRAGMENT}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct synthetic_kernel kernel = {.fragment = cases[i].map};
+        struct source_map m;
+        struct explanation x;
+        case_make(&kernel, &several, 128, 128, &m);
+        struct explain_question q = case_question(&m);
+        q.registers = cases[i].a;
+        assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+        for (int g = 0; g < EXPLAIN_ARITHMETIC; g++)
+            assert_int_equal(x.part[g].state, g == (int)cases[i].stage ? EXPLAIN_DIFFERS : EXPLAIN_CONFORMS);
+        assert_int_equal(x.part[cases[i].stage].ambiguous, NONE);
+        explanation_free(&x);
+        source_map_free(&m);
+    }
+}
+
+static void explain_run_right_sources_wrong_sums_arithmetic(void **state)
+{
+    (void)state;
+    struct source_map m;
+    struct explanation x;
+    synthetic_map(&several, 64, 64, false, NULL, NULL, &m);
+    struct explain_question q = case_question(&m);
+    q.dense_count = 100;
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    for (int g = 0; g < EXPLAIN_STAGES; g++)
+        assert_int_equal(x.part[g].state, EXPLAIN_CONFORMS);
+    explanation_free(&x);
+    q.dense_differing = 3;
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_int_equal(x.part[EXPLAIN_ARITHMETIC].state, EXPLAIN_DIFFERS);
+    assert_int_equal(x.part[EXPLAIN_VALUES].state, EXPLAIN_CONFORMS);
+    explanation_free(&x);
+    q.dense_differing = 0;
+    q.changes = true;
+    q.guard_wrong = 1;
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_int_equal(x.part[EXPLAIN_ARITHMETIC].state, EXPLAIN_DIFFERS);
+    assert_int_equal(x.part[EXPLAIN_ROUTING].state, EXPLAIN_DIFFERS);
+    explanation_free(&x);
+    source_map_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_run_planted_stage_and_formula),
         cmocka_unit_test(explain_run_wrong_experts_formula),
+        cmocka_unit_test(explain_run_every_pack_order_recovered),
+        cmocka_unit_test(explain_run_permuted_features_period_found),
+        cmocka_unit_test(explain_run_shifted_blocks_formula),
+        cmocka_unit_test(explain_run_slot_bits_exchanged_explained),
+        cmocka_unit_test(explain_run_random_table_is_a_table),
+        cmocka_unit_test(explain_run_noise_undecided),
+        cmocka_unit_test(explain_run_registers_known_not_ambiguous),
+        cmocka_unit_test(explain_run_right_sources_wrong_sums_arithmetic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
