@@ -114,12 +114,24 @@ static enum status child_share(struct child *c, enum child_slot slot, const size
     return STATUS_OK;
 }
 
+static enum status check_multiple(const char *name, size_t extent, uint32_t multiple, struct error *e)
+{
+    if (multiple <= 1 || extent % multiple == 0)
+        return STATUS_OK;
+    return error_set(e, STATUS_BAD_ARGUMENT, "not applicable: the subject wants %s %% %" PRIu32 " == 0, not %s = %zu",
+                     name, multiple, name, extent);
+}
+
 static enum status child_load(void *self, const struct weights *w, struct error *e)
 {
     struct child *c = self;
     struct child_reply reply;
     size_t bytes[CHILD_ARRAYS] = {0};
-    enum status s = plugin_weights_size(&c->description.format, w, &bytes[0], &bytes[1], e);
+    enum status s = check_multiple("N", w->N, c->description.limits.multiple_N, e);
+    if (s == STATUS_OK)
+        s = check_multiple("K", w->K, c->description.limits.multiple_K, e);
+    if (s == STATUS_OK)
+        s = plugin_weights_size(&c->description.format, w, &bytes[0], &bytes[1], e);
     if (s == STATUS_OK && c->process.pid == 0)
         s = child_start(c, e);
     if (s != STATUS_OK)
