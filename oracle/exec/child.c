@@ -47,7 +47,7 @@ static void say_fault(const struct child *c, const struct child_reply *fault, ch
     if (fault->slot == CHILD_SLOTS || fault->offset >= c->memory[fault->slot].size)
         snprintf(text, size, " at address 0x%" PRIx64, fault->address);
     else
-        snprintf(text, size, " writing to %s, which is read-only",
+        snprintf(text, size, " writing %s, which is read-only,",
                  child_memory_place(&c->memory[fault->slot], child_array_names[fault->slot], fault->offset, says));
 }
 

@@ -38,8 +38,8 @@ static enum status map(struct child_memory *m, int fd, bool writable, struct err
 {
     void *base = mmap(NULL, m->size, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
     if (base == MAP_FAILED)
-        return error_set(e, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_IO, "cannot map %zu bytes: %s", m->size,
-                         strerror(errno));
+        return error_set(e, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_IO,
+                         "no memory for %zu bytes that two processes share: %s", m->size, strerror(errno));
     m->base = base;
     return STATUS_OK;
 }
@@ -53,11 +53,10 @@ enum status child_memory_make(const size_t bytes[CHILD_ARRAYS], struct child_mem
     m.fd = memfd_create("fragoracle", MFD_CLOEXEC);
     if (m.fd < 0)
         return error_set(e, STATUS_IO, "no shared memory: %s", strerror(errno));
-    /* Taken now, and not at the first touch, where the lack of it would be a signal. */
-    int failed = posix_fallocate(m.fd, 0, (off_t)m.size);
-    if (failed)
+    /* Not reserved ahead: posix_fallocate of what is not there calls the OOM killer instead of failing. */
+    if (ftruncate(m.fd, (off_t)m.size) != 0)
         s = error_set(e, STATUS_NO_MEMORY, "no memory for %zu bytes that two processes share: %s", m.size,
-                      strerror(failed));
+                      strerror(errno));
     else
         s = map(&m, m.fd, true, e);
     if (s != STATUS_OK) {
@@ -117,7 +116,7 @@ static void say_written(const struct child_memory *m, const char *const names[CH
 {
     size_t begin, end, bytes = last - first + 1;
     guard_of(m, i, &begin, &end);
-    bool after = i == CHILD_ARRAYS || (i > 0 && first - begin < end - 1 - last);
+    bool after = i == CHILD_ARRAYS || (i > 0 && first - begin <= end - 1 - last);
     size_t gap = after ? first - begin : end - 1 - last;
     int used = snprintf(says, CHILD_SAYS, "wrote %zu byte%s %s of %s", bytes, bytes == 1 ? "" : "s",
                         after ? "past the end" : "ahead of the start", names[after ? i - 1 : i]);
@@ -150,7 +149,7 @@ const char *child_memory_place(const struct child_memory *m, const char *const n
         if (offset >= end)
             continue;
         if (offset < begin)
-            snprintf(says, CHILD_SAYS, "%s", names[i - 1]);
+            snprintf(says, CHILD_SAYS, "to %s", names[i - 1]);
         else if (i == 0 || (i < CHILD_ARRAYS && end - offset < offset - begin))
             snprintf(says, CHILD_SAYS, "ahead of %s", names[i]);
         else

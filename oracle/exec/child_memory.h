@@ -37,7 +37,7 @@ void *child_memory_array(const struct child_memory *m, int array);
 
 /* Is every guard what it was? If not: "wrote 16 bytes past the end of out", with the names of the arrays. */
 bool child_memory_intact(const struct child_memory *m, const char *const names[CHILD_ARRAYS], char says[CHILD_SAYS]);
-/* What lies at an offset: "x", "past the end of x", "ahead of x". needs: offset < size. */
+/* Where a write to an offset goes: "to x", "past the end of x", "ahead of x". needs: offset < size. */
 const char *child_memory_place(const struct child_memory *m, const char *const names[CHILD_ARRAYS], size_t offset,
                                char says[CHILD_SAYS]);
 

@@ -149,10 +149,10 @@ void child_process_stop(struct child_process *p, bool now)
 }
 
 /* The other end was closed: say how the process ended. */
-static enum status lost(struct child_process *p, struct error *e)
+static enum status lost(struct child_process *p, double seconds, struct error *e)
 {
     int how;
-    bool gone = ended(p->pid, now_seconds() + patience, &how);
+    bool gone = ended(p->pid, now_seconds() + (seconds < patience ? seconds : patience), &how);
     pid_t group = p->pid;
     if (gone) {
         kill(-group, SIGKILL); /* what it left behind */
@@ -183,6 +183,6 @@ enum status child_process_wait(struct child_process *p, double seconds, struct c
             child_process_stop(p, true);
             return error_set(e, STATUS_SUBJECT, "did not answer within %g s", seconds);
         }
-        return child_reply_receive(p->socket, reply) ? STATUS_OK : lost(p, e);
+        return child_reply_receive(p->socket, reply) ? STATUS_OK : lost(p, seconds, e);
     }
 }
