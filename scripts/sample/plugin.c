@@ -1,6 +1,6 @@
 /* plugin: a kernel of yours as a subject of fragoracle, in 40 lines. Copy it, and put your launch where `run` is.
  *
- *     cc -shared -fPIC -I. -o plugin.so scripts/sample/plugin.c
+ *     cc -O2 -shared -fPIC -I. -o plugin.so scripts/sample/plugin.c
  *     fragoracle probe identity --subject plugin:./plugin.so
  */
 #include "oracle/fragoracle.h"
