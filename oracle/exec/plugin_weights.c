@@ -50,17 +50,11 @@ void plugin_format_limits(const struct plugin_format *f, struct executor_limits 
             limits->no_codes |= (uint16_t)(1u << code);
 }
 
-/* A value that comes back is the value, sign of zero included. */
-static bool same(float a, float b)
-{
-    return a == b && !signbit(a) == !signbit(b);
-}
-
 static bool encode_f16(float value, uint32_t *bits)
 {
     struct f16 x = f16_encode(value);
     *bits = x.bits;
-    return isnan(value) || same(f16_decode(x), value);
+    return isnan(value) || f16_decode(x) == value;
 }
 
 /* Encoding saturates, so that Inf comes back as something else. */
@@ -68,7 +62,7 @@ static bool encode_e4m3(float value, uint32_t *bits)
 {
     struct e4m3 x = e4m3_encode(value);
     *bits = x.bits;
-    return isnan(value) || same(e4m3_decode(x), value);
+    return isnan(value) || e4m3_decode(x) == value;
 }
 
 static bool encode_int4(float value, int offset, uint32_t *bits)

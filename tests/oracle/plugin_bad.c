@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "oracle/fragoracle.h"
@@ -125,7 +126,9 @@ static void before_product(const struct fo_plugin_launch *l)
         close(3);
         hang();
     }
-    if (bad("write-x"))
+    if (bad("unprotect"))
+        mprotect((void *)((uintptr_t)l->x & ~(uintptr_t)4095), 4096, PROT_READ | PROT_WRITE);
+    if (bad("write-x") || bad("unprotect"))
         ((volatile uint16_t *)(uintptr_t)l->x)[3] = 1;
     if (bad("write-starts"))
         ((volatile uint32_t *)(uintptr_t)l->starts)[0] = 1;
@@ -151,7 +154,7 @@ static void after_product(const struct fo_plugin_launch *l)
             l->out[i] = 0x7fff;
     if (bad("random"))
         l->out[launches % (int)n] ^= (uint16_t)(launches % 2 ? 0x40 : 0x20);
-    if (bad("status"))
+    if (bad("status") || (bad("status-first") && launches == 1))
         *l->status = 3;
 }
 

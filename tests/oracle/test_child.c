@@ -254,6 +254,7 @@ static void run_that_breaks_says_what_and_in_which_launch(void **state)
         {"hang", "the subject did not answer within 0.5 s in launch 1"},
         {"close", "the subject closed its connection in launch 1"},
         {"write-x", "the subject died of signal 11 (SIGSEGV) writing to x, which is read-only, in launch 1"},
+        {"unprotect", "the subject died of signal 11 (SIGSEGV) writing to x, which is read-only, in launch 1"},
         {"write-starts", "the subject died of signal 11 (SIGSEGV) writing to starts, which is read-only, in launch 1"},
         {"write-past-ids",
          "the subject died of signal 11 (SIGSEGV) writing past the end of ids, which is read-only, in launch 1"},
@@ -370,10 +371,12 @@ static void run_leaves_the_poison_where_nothing_was_written(void **state)
     assert_int_equal(out[P * N - 1].bits, poison.bits);
     assert_int_not_equal(out[P * N - 2].bits, poison.bits);
     of.release(of.self);
-    of = open_bad("status");
+    of = open_bad("status-first");
     load(&of);
     assert_int_equal(run(&of, out, &report, &e), STATUS_OK);
     assert_int_equal(report.status_word, 3);
+    assert_int_equal(run(&of, out, &report, &e), STATUS_OK);
+    assert_int_equal(report.status_word, 0);
     of.release(of.self);
 }
 
