@@ -107,7 +107,7 @@ struct fo_weights_options {
 /* Ask a subject with inputs whose outputs name their source. */
 struct fo_probe_options {
     const char *kind;                  /* "identity", "coded" */
-    const char *subject;               /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]" */
+    const char *subject;               /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so" */
     uint64_t P, N, K;                  /* 0,0,0 for the default shape */
     struct fo_weights_options weights; /* coded makes its own and takes only the seed */
     int historical;                    /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
@@ -175,7 +175,7 @@ int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct 
 
 /* Everything, in trust order. */
 struct fo_check_options {
-    const char *subject; /* "rs" */
+    const char *subject; /* "rs" (default), "plugin:PATH.so" */
     const char *on;
     const char *out;   /* folder for results; NULL writes nothing */
     const char *junit; /* file */
@@ -185,6 +185,81 @@ struct fo_check_options {
     void *context;
 };
 int fo_check(const struct fo_check_options *o, struct fo_answer *answer, struct fo_error *error);
+
+/* ---- plug-ins ----------------------------------------------------------------------------------------------------
+ *
+ * A kernel of yours as a subject: `--subject plugin:PATH.so`. The shared object exports one function, fo_plugin_open,
+ * whose answer says what the kernel takes and holds the functions that run it. scripts/sample/plugin.c is an example of
+ * 40 lines, oracle/SUBJECTS.md says the rest. It is loaded into a process of its own, fragoracle-subject: a crash, a
+ * hang or a stray write there is an answer about the kernel, and never the end of who asks. */
+#define FO_PLUGIN_VERSION 1
+
+/* How one weight is written. Whoever asks has MXFP4 weights: FP4 codes, and a scale for each 32 along K. Every type but
+ * MXFP4 gets them multiplied, exactly, or (block_scales) gets the value of the code alone and the scales beside it. */
+enum fo_weight_type {
+    FO_WEIGHT_BF16,         /* uint16_t bits */
+    FO_WEIGHT_F16,          /* uint16_t bits */
+    FO_WEIGHT_E4M3,         /* uint8_t bits */
+    FO_WEIGHT_INT4,         /* two a byte, even k in the low nibble; two's complement */
+    FO_WEIGHT_INT4_OFFSET8, /* the same, code - 8 */
+    FO_WEIGHT_MXFP4         /* FP4 codes, two a byte, even k in the low nibble; always with scales */
+};
+
+enum fo_weight_layout {
+    FO_LAYOUT_ROWS,  /* values [E,N,K], row-major; scales uint8_t E8M0 [E,N,K/32], as checkpoints store MXFP4 */
+    FO_LAYOUT_HOPPER /* MXFP4 only: as fo_pack writes it, with pad_rows, pad_bytes and warps below */
+};
+
+enum fo_segments {
+    FO_SEGMENTS_CHECKED, /* takes segments, bad ones too: their rows are zero, and *status names the lowest */
+    FO_SEGMENTS_LEGAL,   /* takes legal segments, and is asked no others */
+    FO_SEGMENTS_NONE     /* a dense product: one expert, one segment of all rows */
+};
+
+/* Weights, in the declared type and layout. They stay readable, and where they are, until the next load. */
+struct fo_plugin_weights {
+    uint64_t experts, N, K;
+    const void *values;
+    const uint8_t *scales; /* NULL for a type without */
+    uint64_t value_bytes, scale_bytes;
+};
+
+/* One launch: out[p][n] = sum over k of x[p][k] * W[expert of p][n][k]. Segment a is rows starts[a] .. starts[a+1]-1
+ * and has expert ids[a]; rows that no segment covers are zero. Inputs cannot be written to. Every element of out holds
+ * a poison and is to be written. All pointers are to host memory. */
+struct fo_plugin_launch {
+    uint64_t rows, active;
+    const uint16_t *x;      /* bf16 bits [rows,K] */
+    const uint32_t *starts; /* [active+1] */
+    const int32_t *ids;     /* [active] */
+    uint16_t *out;          /* bf16 bits [rows,N] */
+    uint32_t *status;       /* holds 0; 1 + the lowest bad segment where there is one */
+};
+
+/* Zero means the first or none of each; functions that return int return 0, or a number that is shown. */
+struct fo_plugin {
+    uint32_t version, size; /* FO_PLUGIN_VERSION, sizeof(struct fo_plugin) */
+    const char *name;       /* of the kernel, shown in results */
+    enum fo_weight_type type;
+    enum fo_weight_layout layout;
+    int block_scales;                    /* scales come beside the values; always so for MXFP4 */
+    uint32_t pad_rows, pad_bytes, warps; /* of FO_LAYOUT_HOPPER; 0 for the defaults of fo_pack */
+    uint32_t multiple_N, multiple_K;     /* N and K must be multiples of these */
+    uint64_t most_rows;                  /* of one launch; 0: no limit */
+    enum fo_segments segments;
+    int on_gpu; /* the product is computed on a GPU: results are called hardware, otherwise approximate */
+    int (*create)(void **self); /* NULL: *self is NULL */
+    void (*destroy)(void *self);
+    int (*load)(void *self, const struct fo_plugin_weights *weights); /* replaces earlier ones */
+    int (*run)(void *self, const struct fo_plugin_launch *launch);    /* synchronous */
+};
+
+/* What a plug-in exports; never returns NULL. */
+__attribute__((visibility("default"))) const struct fo_plugin *fo_plugin_open(void);
+
+/* The whole of fragoracle-subject: serve `subject` on machine `on` to whoever holds the other end of `socket`, until it
+ * is closed. Returns 0, or non-zero with a line where that end does not speak its language. */
+int fo_subject_serve(int socket, const char *subject, const char *on, struct fo_error *error);
 
 #ifdef __cplusplus
 }

@@ -40,6 +40,8 @@ struct executor_limits {
     uint64_t most_P;                 /* rows of one launch; 0: no limit */
     bool no_scales;                  /* weights of a type without block scales: every scale must be 2^0 */
     bool no_segments;                /* a dense product: one expert, one segment of all rows */
+    bool no_status;                  /* bad segments are not reported: legal ones only */
+    uint16_t no_codes;               /* bit c: its type has no value for FP4 code c (0.5 and 1.5 in integers) */
 };
 
 struct executor {

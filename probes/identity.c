@@ -76,12 +76,12 @@ static size_t shift_of_pass(size_t P)
 size_t identity_passes(const struct identity_options *o, size_t K)
 {
     size_t shift = shift_of_pass(o->P);
-    return o->historical ? 1 : K / shift + (K % shift != 0) + 1;
+    return o->historical ? 1 : K / shift + (K % shift != 0) + !o->no_special;
 }
 
 int identity_pass_is_special(const struct identity_options *o, size_t K, size_t pass)
 {
-    return !o->historical && pass + 1 == identity_passes(o, K);
+    return !o->historical && !o->no_special && pass + 1 == identity_passes(o, K);
 }
 
 void identity_activations(const struct identity_options *o, size_t K, size_t pass, struct bf16 *x)

@@ -25,6 +25,7 @@ struct identity_options {
     int historical; /* one expert, one pass */
     int64_t pass;   /* -1 for all, else only this one (the line that repeats a failure) */
     uint64_t seed;  /* of the special weights */
+    int no_special; /* the subject cannot hold the special weights: leave that pass out */
 };
 
 /* The segments for P rows and E experts; owned arrays. The same for the same numbers, always.

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "oracle/answer/stages.h"
+#include "oracle/exec/open.h"
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 
@@ -55,8 +56,8 @@ static json_t *check_json(const struct check *c, const struct stage_result *resu
                                         check_stages[i].question, "verdict", fo_verdict_name(results[i].verdict),
                                         "evidence", results[i].evidence, "counted", results[i].counted, "detail",
                                         results[i].detail, "seconds", results[i].seconds));
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:o, s:s, s:o}", "schema", "fragoracle.check/1", "subject",
-                     c->subject.name, "executor", c->machine.name, "fidelity", fidelity_name(c->machine.fidelity),
+    return json_pack("{s:s, s:o, s:s, s:s, s:I, s:o, s:s, s:o}", "schema", "fragoracle.check/1", "subject",
+                     json_name(c->subject), "executor", c->machine.name, "fidelity", fidelity_name(c->machine.fidelity),
                      "seed", (json_int_t)c->seed, "stages", stages, "verdict", fo_verdict_name(verdict), "machine",
                      json_of_machine(&c->machine));
 }
@@ -64,7 +65,7 @@ static json_t *check_json(const struct check *c, const struct stage_result *resu
 static void check_text(const struct check *c, const struct stage_result *results, enum fo_verdict verdict,
                        struct text *text)
 {
-    text_add(text, "fragoracle check: %s on %s (%s), %s\n\n", c->subject.name, c->machine.name,
+    text_add(text, "fragoracle check: %s on %s (%s), %s\n\n", c->subject, c->machine.name,
              fidelity_name(c->machine.fidelity), c->machine.device);
     text_add(text, "  %-11s %-11s %7s  %s\n", "stage", "verdict", "seconds", "what was counted");
     for (size_t i = 0; i < STAGE_COUNT; i++) {
@@ -105,8 +106,9 @@ static enum status junit_write(const char *path, const struct check *c, const st
         errors += results[i].verdict == FO_UNDECIDED;
     }
     text_add(&t, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    text_add(&t, "<testsuite name=\"fragoracle %s %s\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n", c->subject.name,
-             c->machine.name, STAGE_COUNT, failures, errors);
+    text_add(&t, "<testsuite name=\"fragoracle ");
+    xml_add(&t, c->subject);
+    text_add(&t, " %s\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n", c->machine.name, STAGE_COUNT, failures, errors);
     for (size_t i = 0; i < STAGE_COUNT; i++) {
         const struct stage_result *r = &results[i];
         text_add(&t, "  <testcase classname=\"check\" name=\"%s\" time=\"%.3f\">", check_stages[i].name, r->seconds);
@@ -144,12 +146,12 @@ static enum status check_files(const struct check *c, const struct stage_result 
 int fo_check(const struct fo_check_options *o, struct fo_answer *answer, struct fo_error *error)
 {
     struct error e;
-    struct check c = {.options = o, .seed = o->seed};
+    struct check c = {.options = o, .subject = o->subject ? o->subject : "rs", .seed = o->seed};
     struct stage_result results[STAGE_COUNT] = {0};
     struct text text = {0};
     enum status s = machine_choose(o->on ? o->on : "auto", &c.machine, &e);
     if (s == STATUS_OK)
-        s = subject_parse(o->subject ? o->subject : "rs", &c.subject, &e);
+        s = subject_name_check(c.subject, &e);
     if (s != STATUS_OK)
         return answer_end(s, &e, error);
     for (size_t i = 0; i < STAGE_COUNT; i++) {

@@ -13,13 +13,17 @@ static enum status check_pass(const struct identity_options *o, size_t K, struct
     return STATUS_OK;
 }
 
+void identity_case_shape(int historical, uint64_t *P, uint64_t *N, uint64_t *K)
+{
+    const uint64_t *shape = historical ? historical_shape : default_shape;
+    if (!*P && !*N && !*K)
+        *P = shape[0], *N = shape[1], *K = shape[2];
+}
+
 enum status identity_case_make(uint64_t P, uint64_t N, uint64_t K, const struct fo_weights_options *weights,
                                int historical, int64_t pass, struct identity_case *out, struct error *e)
 {
-    if (!P && !N && !K) {
-        const uint64_t *shape = historical ? historical_shape : default_shape;
-        P = shape[0], N = shape[1], K = shape[2];
-    }
+    identity_case_shape(historical, &P, &N, &K);
     /* The contract holds row numbers in u32 and expert ids in i32. */
     if (!P || !N || !K || P > INT32_MAX || N > INT32_MAX || K > INT32_MAX)
         return error_set(e, STATUS_BAD_ARGUMENT, "shape %" PRIu64 ",%" PRIu64 ",%" PRIu64 ": wanted 1 to %d each", P, N,

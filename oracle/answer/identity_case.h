@@ -18,6 +18,8 @@ struct identity_case {
  * chosen_weights_make. */
 enum status identity_case_make(uint64_t P, uint64_t N, uint64_t K, const struct fo_weights_options *weights,
                                int historical, int64_t pass, struct identity_case *out, struct error *e);
+/* Fill in the default where all three are zero. */
+void identity_case_shape(int historical, uint64_t *P, uint64_t *N, uint64_t *K);
 void identity_case_free(struct identity_case *c);
 
 /* " --shape P,N,K --weights ... --seed S": the options that ask the same again. */

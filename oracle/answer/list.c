@@ -26,7 +26,8 @@ static json_t *list_faults(struct text *text)
 {
     json_t *faults = json_array();
     text_add(text, "subjects\n  rs         the production kernel\n  rs+none    its clean twin\n"
-                   "  rs+FAULT   a planted variant; faults that set different things combine (rs+F01+F07)\nfaults\n");
+                   "  rs+FAULT   a planted variant; faults that set different things combine (rs+F01+F07)\n"
+                   "  plugin:PATH.so   a kernel of yours, see oracle/SUBJECTS.md\nfaults\n");
     for (size_t i = 0; i < fault_count(); i++) {
         const struct fault_entry *f = fault_at(i);
         const char *class = fault_class_name(f->class), *carrier = fault_carrier_name(f->carrier);
@@ -68,8 +69,8 @@ int fo_list(struct fo_answer *answer, struct fo_error *error)
     } else {
         text_add(&text, "  gpu        absent: %s\n", error_line(&absent, line, sizeof line));
     }
-    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1", "operations",
-                          operations, "operands", "A", "D", "subjects", "rs", "rs+none", "rs+FAULT[+FAULT]", "probes",
-                          probes, "faults", faults, "devices", devices);
+    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1",
+                          "operations", operations, "operands", "A", "D", "subjects", "rs", "rs+none",
+                          "rs+FAULT[+FAULT]", "plugin:PATH.so", "probes", probes, "faults", faults, "devices", devices);
     return answer_end(answer_make(FO_CONFORMS, j, &text, answer, &e), &e, error);
 }

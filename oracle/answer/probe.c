@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "oracle/answer/adapt.h"
+#include "oracle/answer/broke.h"
 #include "oracle/answer/coded.h"
 #include "oracle/answer/identity_case.h"
 #include "oracle/answer/scores.h"
@@ -26,60 +28,93 @@ static enum status segments_count(const struct identity_case *c, size_t *active,
     return STATUS_OK;
 }
 
-/* The answer, once the subject has been asked. */
-static enum status probe_answer(const struct fo_probe_options *o, const struct identity_case *c,
-                                const struct machine *machine, const struct executor *executor,
-                                const struct identity_result *result, struct fo_answer *answer, struct error *e)
+/* What was asked of whom. */
+struct question {
+    const struct fo_probe_options *o;
+    const struct machine *machine;
+    const struct executor *executor;
+    struct identity_case c;
+    char note[ADAPT_NOTE];
+};
+
+/* The answer, once the subject has been asked, or (broke) once it cannot be any more. */
+static enum status probe_answer(const struct question *q, const struct identity_result *result,
+                                const struct error *broke, struct fo_answer *answer, struct error *e)
 {
     struct text repeat = {0};
     size_t segments;
-    json_t *described = json_of_machine(machine);
-    enum status s = segments_count(c, &segments, e);
-    text_add(&repeat, "fragoracle probe identity --subject %s", executor->subject);
-    identity_case_options(c, &repeat);
-    text_add(&repeat, " --on %s", machine->name);
+    json_t *described = json_of_machine(q->machine);
+    enum status s = segments_count(&q->c, &segments, e);
+    text_add(&repeat, "fragoracle probe identity --subject ");
+    text_add_word(&repeat, q->executor->subject);
+    identity_case_options(&q->c, &repeat);
+    text_add(&repeat, " --on %s", q->machine->name);
     if (s == STATUS_OK && (!described || repeat.failed))
         s = error_set(e, STATUS_NO_MEMORY, "no memory for the answer");
     if (s == STATUS_OK) {
-        struct scores_case asked = {.subject = executor->subject,
-                                    .executor = executor->name,
-                                    .fidelity = fidelity_name(executor->fidelity),
-                                    .weights = c->weights.what,
-                                    .P = c->options.P,
-                                    .N = c->weights.w.N,
-                                    .K = c->weights.w.K,
-                                    .experts = c->weights.w.experts,
+        struct scores_case asked = {.subject = q->executor->subject,
+                                    .executor = q->executor->name,
+                                    .fidelity = fidelity_name(q->executor->fidelity),
+                                    .weights = q->c.weights.what,
+                                    .P = q->c.options.P,
+                                    .N = q->c.weights.w.N,
+                                    .K = q->c.weights.w.K,
+                                    .experts = q->c.weights.w.experts,
                                     .segments = segments,
-                                    .seed = c->options.seed,
-                                    .note = "",
+                                    .seed = q->c.options.seed,
+                                    .note = q->note,
                                     .repeat = repeat.data,
                                     .repeat_takes_pass = true,
                                     .machine = described};
-        s = scores_answer(&asked, result, o->out, answer, e);
+        s = broke ? broke_answer(&asked, broke, q->o->out, answer, e)
+                  : scores_answer(&asked, result, q->o->out, answer, e);
     }
     json_decref(described);
     text_free(&repeat);
     return s;
 }
 
+/* The question as this subject can be asked it. */
+static enum status probe_case(struct question *q, struct error *e)
+{
+    const struct fo_probe_options *o = q->o;
+    const struct executor_limits *limits = &q->executor->limits;
+    uint64_t P = o->P, N = o->N, K = o->K;
+    bool chosen = !P && !N && !K;
+    identity_case_shape(o->historical, &P, &N, &K);
+    if (chosen && !adapt_shape(limits, &P, &N, &K))
+        return error_set(e, STATUS_BAD_ARGUMENT, "no shape fits the limits of the subject; ask one with --shape");
+    enum status s = identity_case_make(P, N, K, &o->weights, o->historical, o->pass, &q->c, e);
+    if (s != STATUS_OK)
+        return s;
+    /* The special weights are made of all codes and of scales that are no numbers. */
+    q->c.options.no_special = limits->no_scales || limits->no_codes;
+    adapt_weights(limits, &q->c.weights.w, q->c.weights.blocks, q->c.weights.scales, q->note);
+    if (q->c.options.no_special && !o->historical)
+        snprintf(q->note + strlen(q->note), sizeof q->note - strlen(q->note), "; the special pass");
+    return STATUS_OK;
+}
+
 static enum status identity_ask(const struct fo_probe_options *o, const struct machine *machine,
                                 const struct executor *executor, struct fo_answer *answer, struct error *e)
 {
-    struct identity_case c = {0};
+    struct question q = {.o = o, .machine = machine, .executor = executor};
     struct identity_result result = {0};
     char line[160];
-    enum status s = identity_case_make(o->P, o->N, o->K, &o->weights, o->historical, o->pass, &c, e);
+    enum status s = probe_case(&q, e);
     if (s != STATUS_OK)
         return s;
-    snprintf(line, sizeof line, "identity probe of %s on %s, %zu,%zu,%zu", executor->subject, machine->name,
-             c.options.P, c.weights.w.N, c.weights.w.K);
+    snprintf(line, sizeof line, "identity probe of %.80s on %s, %zu,%zu,%zu", executor->subject, machine->name,
+             q.c.options.P, q.c.weights.w.N, q.c.weights.w.K);
     probe_show(o, line);
-    s = identity_run(executor, &c.weights.w, &c.options, &result, e);
+    s = identity_run(executor, &q.c.weights.w, &q.c.options, &result, e);
     probe_show(o, "");
-    if (s == STATUS_OK)
-        s = probe_answer(o, &c, machine, executor, &result, answer, e);
+    if (s == STATUS_OK || s == STATUS_SUBJECT) {
+        struct error broke = s == STATUS_SUBJECT ? *e : (struct error){0};
+        s = probe_answer(&q, &result, s == STATUS_SUBJECT ? &broke : NULL, answer, e);
+    }
     identity_result_free(&result);
-    identity_case_free(&c);
+    identity_case_free(&q.c);
     return s;
 }
 

@@ -8,7 +8,7 @@
 struct check {
     const struct fo_check_options *options;
     struct machine machine;
-    struct subject subject;
+    const char *subject; /* its name */
     uint64_t seed;
 };
 

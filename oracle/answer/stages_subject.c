@@ -3,20 +3,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oracle/answer/adapt.h"
 #include "oracle/answer/stages.h"
+#include "oracle/exec/open.h"
 #include "oracle/io/file.h"
 #include "probes/identity.h"
 #include "probes/weights.h"
 #include "reference/matmul.h"
+#include "reference/mxfp4.h"
 #include "reference/number.h"
 
 /* ---- identity --------------------------------------------------------------------------------------------------- */
+
+enum { BROKE = 320 };
+
+/* The sentence about a subject that broke, "" for one that did not. */
+static void broke_of(const struct fo_answer *answer, char broke[BROKE])
+{
+    json_t *document = NULL;
+    json_error_t at;
+    if (json_load(answer->json, strlen(answer->json), &document, &at) != STATUS_OK)
+        document = NULL;
+    const char *sentence = json_string_value(json_object_get(document, "broke"));
+    snprintf(broke, BROKE, "%s", sentence ? sentence : "");
+    json_decref(document);
+}
 
 static const uint64_t any_shape[3];
 
 /* One run of the public probe, with scores and pictures where results are kept. shape: P, N, K, or zeros. */
 static enum status probe_once(const struct check *c, const char *subject, const uint64_t shape[3], const char *weights,
-                              int historical, const char *folder, enum fo_verdict *verdict, struct error *e)
+                              int historical, const char *folder, enum fo_verdict *verdict, char broke[BROKE],
+                              struct error *e)
 {
     char out[PATH_MAX];
     struct fo_probe_options o = {.kind = "identity",
@@ -40,6 +58,7 @@ static enum status probe_once(const struct check *c, const char *subject, const 
     if (failed)
         return error_set(e, (enum status)failed, "%s: %.280s", subject, line.line);
     *verdict = answer.verdict;
+    broke_of(&answer, broke);
     fo_answer_free(&answer);
     return STATUS_OK;
 }
@@ -54,16 +73,17 @@ enum status stage_identity(const struct check *c, struct stage_result *r, struct
     size_t runs = sizeof ask / sizeof *ask, conforming = 0;
     for (size_t i = 0; i < runs; i++) {
         enum fo_verdict verdict;
+        char broke[BROKE];
         enum status s =
-            probe_once(c, c->subject.name, any_shape, ask[i].weights, ask[i].historical, ask[i].folder, &verdict, e);
+            probe_once(c, c->subject, any_shape, ask[i].weights, ask[i].historical, ask[i].folder, &verdict, broke, e);
         if (s != STATUS_OK)
             return s;
         conforming += verdict == FO_CONFORMS;
         if (verdict != FO_CONFORMS && r->detail[0] == '\0')
             snprintf(r->detail, sizeof r->detail,
-                     "repeat: fragoracle probe identity --subject %s --weights %s%s --seed %" PRIu64 " --on %s",
-                     c->subject.name, ask[i].weights, ask[i].historical ? " --historical" : "", c->seed,
-                     c->machine.name);
+                     "%s%srepeat: fragoracle probe identity --subject %s --weights %s%s --seed %" PRIu64 " --on %s",
+                     broke, broke[0] ? "; " : "", c->subject, ask[i].weights, ask[i].historical ? " --historical" : "",
+                     c->seed, c->machine.name);
     }
     r->verdict = conforming == runs ? FO_CONFORMS : FO_DIFFERS;
     snprintf(r->evidence, sizeof r->evidence, "exhaustive over K");
@@ -93,27 +113,49 @@ static void trial_free(struct trial *t)
     free(t->expected);
 }
 
-/* x: dense, exponents 2^-6 .. 2^2, so that every product takes part and nothing overflows. */
+/* What a tensor core sums one after the other: dense, exponents 2^-6 .. 2^2, so that every product takes part and
+ * nothing overflows. */
+static void fill_dense(struct random *r, struct bf16 *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i].bits = (uint16_t)(random_below(r, 2) << 15 | (121 + random_below(r, 8)) << 7 | random_below(r, 128));
+}
+
+/* What every order of summation sums alike: integers of -2 .. 2. With weights of at most 6, in halves, 2880 products
+ * stay below 2^17 halves: exact in binary32, whoever computes it. */
+static void fill_exact(struct random *r, struct bf16 *x, size_t n)
+{
+    static const uint16_t integers[] = {0xc000, 0xbf80, 0x0000, 0x3f80, 0x4000};
+    for (size_t i = 0; i < n; i++)
+        x[i].bits = integers[random_below(r, 5)];
+}
+
+/* The production kernel is asked for every bit; a kernel of others, for sums that have one right answer. */
 static enum status trial_make(const struct check *c, const char *subject, size_t P, size_t N, size_t K, size_t experts,
                               struct trial *t, struct error *e)
 {
-    struct subject parsed;
+    char note[ADAPT_NOTE];
+    bool exact = subject_is_plugin(subject);
     *t = (struct trial){.P = P};
-    enum status s = subject_parse(subject, &parsed, e);
+    enum status s = subject_open(subject, &c->machine, &t->executor, e);
+    uint64_t fitted[] = {P, N, K};
+    if (s == STATUS_OK && !adapt_shape(&t->executor.limits, &fitted[0], &fitted[1], &fitted[2]))
+        s = error_set(e, STATUS_BAD_ARGUMENT, "no shape near %zu,%zu,%zu fits the limits of the subject", P, N, K);
+    P = t->P = fitted[0], N = fitted[1], K = fitted[2];
     if (s == STATUS_OK)
-        s = c->machine.subject(&parsed, &t->executor, e);
-    if (s == STATUS_OK)
-        s = weights_make(WEIGHTS_ADVERSARIAL, experts, N, K, c->seed, &t->weights, e);
+        s = weights_make(exact ? WEIGHTS_RANDOM : WEIGHTS_ADVERSARIAL, experts, N, K, c->seed, &t->weights, e);
     if (s != STATUS_OK)
         return s;
+    if (exact)
+        memset(t->weights.scales, E8M0_BIAS, experts * N * (K / MXFP4_BLOCK));
+    adapt_weights(&t->executor.limits, &t->weights.w, t->weights.blocks, t->weights.scales, note);
     t->x = malloc(P * K * sizeof *t->x);
     t->out = malloc(P * N * sizeof *t->out);
     t->expected = malloc(P * N * sizeof *t->expected);
     if (!t->x || !t->out || !t->expected)
         return error_set(e, STATUS_NO_MEMORY, "no memory for a product of %zu x %zu x %zu", P, N, K);
     struct random r = {c->seed ^ N};
-    for (size_t i = 0; i < P * K; i++)
-        t->x[i].bits = (uint16_t)(random_below(&r, 2) << 15 | (121 + random_below(&r, 8)) << 7 | random_below(&r, 128));
+    (exact ? fill_exact : fill_dense)(&r, t->x, P * K);
     return t->executor.load(t->executor.self, &t->weights.w, e);
 }
 
@@ -157,10 +199,15 @@ static const struct routing_case {
 enum status stage_routing(const struct check *c, struct stage_result *r, struct error *e)
 {
     struct trial t;
-    size_t cases = sizeof routing_cases / sizeof *routing_cases, right = 0;
-    enum status s = trial_make(c, c->subject.name, ROUTING_ROWS, 80, 192, ROUTING_EXPERTS, &t, e);
-    for (size_t i = 0; s == STATUS_OK && i < cases; i++) {
+    size_t cases = 0, right = 0;
+    enum status s = trial_make(c, c->subject, ROUTING_ROWS, 80, 192, ROUTING_EXPERTS, &t, e);
+    const struct executor_limits limits = t.executor.limits;
+    bool applicable = !limits.no_segments && t.P == ROUTING_ROWS;
+    for (size_t i = 0; s == STATUS_OK && applicable && i < sizeof routing_cases / sizeof *routing_cases; i++) {
         const struct routing_case *k = &routing_cases[i];
+        if (k->status && limits.no_status)
+            continue;
+        cases++;
         struct segments segments = {ROUTING_ROWS, ROUTING_EXPERTS, k->active, k->starts, k->ids};
         struct run_report report;
         uint64_t differing = 0;
@@ -176,10 +223,15 @@ enum status stage_routing(const struct check *c, struct stage_result *r, struct 
                      k->what, differing, report.status_word, k->status, report.wgmma, report.wgmma_expected);
     }
     trial_free(&t);
-    r->verdict = right == cases ? FO_CONFORMS : FO_DIFFERS;
     snprintf(r->evidence, sizeof r->evidence, "directed");
-    snprintf(r->counted, sizeof r->counted,
-             "%zu of %zu cases: status word, host-side guard, zero rows, every row written", right, cases);
+    if (!applicable) {
+        r->verdict = FO_NOT_APPLICABLE;
+        snprintf(r->counted, sizeof r->counted, "the subject takes no segments, or too few rows for them");
+        return s;
+    }
+    r->verdict = right == cases ? FO_CONFORMS : FO_DIFFERS;
+    snprintf(r->counted, sizeof r->counted, "%zu of %zu cases: %shost-side guard, zero rows, every row written", right,
+             cases, limits.no_status ? "legal segments only, " : "status word, ");
     return s;
 }
 
@@ -218,13 +270,13 @@ static enum status planted_found(const struct check *c, const char *name, const 
 {
     static const uint64_t shape[] = {96, 80, 192};
     enum fo_verdict verdict;
-    enum status s = probe_once(c, name, shape, weights, 0, folder, &verdict, e);
+    char broke[BROKE];
+    enum status s = probe_once(c, name, shape, weights, 0, folder, &verdict, broke, e);
     if (s == STATUS_OK && verdict != FO_DIFFERS) {
         struct check routed = *c;
         struct stage_result r = {.verdict = FO_UNDECIDED};
-        s = subject_parse(name, &routed.subject, e);
-        if (s == STATUS_OK)
-            s = stage_routing(&routed, &r, e);
+        routed.subject = name;
+        s = stage_routing(&routed, &r, e);
         verdict = r.verdict;
     }
     *found = verdict == FO_DIFFERS;
@@ -238,7 +290,8 @@ enum status stage_planted(const struct check *c, struct stage_result *r, struct 
     bool same = false;
     for (size_t w = 0; w < 2; w++) {
         enum fo_verdict verdict;
-        enum status s = probe_once(c, "rs+none", any_shape, weights[w], 0, NULL, &verdict, e);
+        char broke[BROKE];
+        enum status s = probe_once(c, "rs+none", any_shape, weights[w], 0, NULL, &verdict, broke, e);
         if (s != STATUS_OK)
             return s;
         twins++;
@@ -281,15 +334,16 @@ enum status stage_product(const struct check *c, struct stage_result *r, struct 
     size_t count = sizeof shapes / sizeof *shapes;
     uint64_t outputs = 0, differing = 0, wgmma = 0;
     for (size_t i = 0; i < count; i++) {
-        size_t P = shapes[i][0], N = shapes[i][1], K = shapes[i][2];
-        const uint32_t starts[] = {0, (uint32_t)P / 2 + 3, (uint32_t)P};
-        const int32_t ids[] = {1, 0};
-        struct segments segments = {P, 2, 2, starts, ids};
-        struct run_report report;
+        struct run_report report = {0};
         struct trial t;
         uint64_t wrong = 0;
         uint32_t word;
-        enum status s = trial_make(c, c->subject.name, P, N, K, 2, &t, e);
+        enum status s = trial_make(c, c->subject, shapes[i][0], shapes[i][1], shapes[i][2], 2, &t, e);
+        size_t P = t.P, N = t.weights.w.N, K = t.weights.w.K;
+        bool dense = t.executor.limits.no_segments;
+        const uint32_t starts[] = {0, (uint32_t)(dense ? P : P / 2 + (P < 8 ? 0 : 3)), (uint32_t)P};
+        const int32_t ids[] = {!dense, 0};
+        struct segments segments = {P, dense ? 1 : 2, dense ? 1 : 2, starts, ids};
         if (s == STATUS_OK)
             s = trial_run(&t, &segments, &report, &wrong, &word, e);
         trial_free(&t);
@@ -303,7 +357,7 @@ enum status stage_product(const struct check *c, struct stage_result *r, struct 
             snprintf(r->detail, sizeof r->detail,
                      "%zu,%zu,%zu: %" PRIu64 " outputs differ, wgmma %" PRIu64 " of %" PRIu64
                      "; repeat: fragoracle check --subject %s --on %s --seed %" PRIu64,
-                     P, N, K, wrong, report.wgmma, report.wgmma_expected, c->subject.name, c->machine.name, c->seed);
+                     P, N, K, wrong, report.wgmma, report.wgmma_expected, c->subject, c->machine.name, c->seed);
     }
     r->verdict = differing ? FO_DIFFERS : FO_CONFORMS;
     snprintf(r->evidence, sizeof r->evidence, "sampled");
