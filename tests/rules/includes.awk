@@ -30,9 +30,10 @@ BEGIN {
     home["cmocka.h"] = "tests/"
     home["mpfr.h"] = "tests/"
 
-    # Tests read back what these wrote, and count their allocations.
+    # Tests read back what these wrote, count their allocations, and load what they built.
     seen_by_tests["png.h"]
     seen_by_tests["jansson.h"]
+    seen_by_tests["dlfcn.h"]
 }
 
 function wrong(why) {
