@@ -120,13 +120,16 @@ struct fo_probe_options {
 int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct fo_error *error);
 
 /* The same through files, for a kernel in any language. emit writes the inputs of every pass to a folder, score reads
- * the outputs that the kernel left there. */
+ * the outputs that the kernel left there; fo_probe of the subject "files:FOLDER" is the same as score. */
 struct fo_emit_options {
     uint64_t P, N, K;
     struct fo_weights_options weights;
     int historical;
-    const char *out;  /* needed: folder */
-    const char *kind; /* "identity" (default) */
+    const char *out;        /* needed: folder */
+    const char *kind;       /* "identity" (default) */
+    int dense;              /* one expert, one segment of all rows */
+    int no_scales;          /* every scale 2^0, for weights of a type without scales */
+    const char *weights_as; /* besides "mxfp4" (default): "bf16", "hopper" */
 };
 int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo_error *error);
 struct fo_score_options {

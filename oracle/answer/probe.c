@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "oracle/answer/files.h"
 #include "oracle/answer/identity_case.h"
 #include "oracle/answer/scores.h"
 #include "oracle/exec/open.h"
@@ -61,6 +62,8 @@ static enum status probe_answer(const struct fo_probe_options *o, const struct i
 
 int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct fo_error *error)
 {
+    if (o->subject && strncmp(o->subject, FILES_SUBJECT, strlen(FILES_SUBJECT)) == 0)
+        return files_probe(o, answer, error);
     struct error e = {0};
     struct machine machine;
     struct identity_case c = {0};
