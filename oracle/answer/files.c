@@ -17,13 +17,10 @@
 /* ---- emit ------------------------------------------------------------------------------------------------------- */
 
 /* What emit.json says of the question itself; record.c adds what was asked. */
-static json_t *json_of_question(const char *probe, size_t P, const struct weights *w, int historical, uint64_t seed,
-                                const char *what)
+static json_t *json_of_question(const char *probe, int historical, uint64_t seed, const char *weights)
 {
-    return json_pack("{s:s, s:s, s:{s:I,s:I,s:I,s:I}, s:b, s:I, s:o}", "schema", FILES_SCHEMA, "probe", probe, "shape",
-                     "P", (json_int_t)P, "N", (json_int_t)w->N, "K", (json_int_t)w->K, "experts",
-                     (json_int_t)w->experts, "historical", historical, "seed", (json_int_t)seed, "weights",
-                     json_name(what));
+    return json_pack("{s:s, s:s, s:b, s:I, s:o}", "schema", FILES_SCHEMA, "probe", probe, "historical", historical,
+                     "seed", (json_int_t)seed, "weights", json_name(weights));
 }
 
 static enum status describe(const struct record *r, json_t *document, struct error *e)
@@ -58,8 +55,7 @@ static enum status emit_identity(const struct fo_emit_options *o, struct record 
     record_executor(r, &executor);
     s = identity_run(&executor, &c.weights.w, &c.options, &result, e);
     if (s == STATUS_OK) {
-        *document =
-            json_of_question("identity", c.options.P, &c.weights.w, o->historical, c.options.seed, c.weights.what);
+        *document = json_of_question("identity", o->historical, c.options.seed, c.weights.what);
         s = describe(r, *document, e);
     }
     json_t *passes = json_object_get(*document, "passes");

@@ -17,6 +17,13 @@ static enum status refuse(struct error *e, const char *path, const char *field, 
     return error_at_field(e, field), STATUS_BAD_INPUT;
 }
 
+/* What json_unpack says when it runs out of memory, or does not say, is of no use. */
+static enum status no_memory(struct error *e, const char *path)
+{
+    error_set(e, STATUS_NO_MEMORY, "no memory for the document");
+    return error_at_path(e, path), STATUS_NO_MEMORY;
+}
+
 static bool extent_ok(json_int_t x)
 {
     return x >= 1 && x <= INT32_MAX;
@@ -31,16 +38,8 @@ static bool take_name(char to[FILES_NAME], const char *name)
     return true;
 }
 
-/* Segments stand in a pass where passes differ in them, else once for all. */
-static bool parse_pass(json_t *entry, const char *all_starts, const char *all_ids, struct files_pass *out)
+static bool take_outputs(const json_t *outs, struct files_pass *out)
 {
-    const char *blocks, *scales, *x, *starts = all_starts, *ids = all_ids;
-    json_t *outs;
-    if (json_unpack(entry, "{s:s, s:s, s:s, s?s, s?s, s:o}", "blocks", &blocks, "scales", &scales, "x", &x, "starts",
-                    &starts, "ids", &ids, "out", &outs) != 0 ||
-        !take_name(out->blocks, blocks) || !take_name(out->scales, scales) || !take_name(out->x, x) ||
-        !take_name(out->starts, starts) || !take_name(out->ids, ids))
-        return false;
     out->outs = json_array_size(outs);
     if (out->outs < 1 || out->outs > FILES_RUNS)
         return false;
@@ -52,6 +51,20 @@ static bool parse_pass(json_t *entry, const char *all_starts, const char *all_id
     return true;
 }
 
+/* Segments stand in a pass where passes differ in them, else once for all: those two. */
+static enum status parse_pass(json_t *entry, const char *starts, const char *ids, const char *path, const char *field,
+                              struct files_pass *out, struct error *e)
+{
+    const char *blocks, *scales, *x;
+    json_t *outs;
+    bool found = json_unpack(entry, "{s:s, s:s, s:s, s?s, s?s, s:o}", "blocks", &blocks, "scales", &scales, "x", &x,
+                             "starts", &starts, "ids", &ids, "out", &outs) == 0;
+    if (found && take_name(out->blocks, blocks) && take_name(out->scales, scales) && take_name(out->x, x) &&
+        take_name(out->starts, starts) && take_name(out->ids, ids) && take_outputs(outs, out))
+        return STATUS_OK;
+    return refuse(e, path, field, "wanted names of files here: blocks, scales, x, and out, a list of 1 or 2");
+}
+
 static enum status parse_passes(const json_t *list, const char *starts, const char *ids, const char *path,
                                 struct files *f, struct error *e)
 {
@@ -61,14 +74,14 @@ static enum status parse_passes(const json_t *list, const char *starts, const ch
     f->pass = calloc(f->passes, sizeof *f->pass);
     if (!f->pass)
         return error_set(e, STATUS_NO_MEMORY, "no memory for %zu passes", f->passes);
-    for (size_t i = 0; i < f->passes; i++) {
+    enum status s = STATUS_OK;
+    for (size_t i = 0; s == STATUS_OK && i < f->passes; i++) {
         char field[FILES_NAME];
         snprintf(field, sizeof field, "passes[%zu]", i);
-        if (!parse_pass(json_array_get(list, i), starts, ids, &f->pass[i]))
-            return refuse(e, path, field, "wanted names of files here: blocks, scales, x, and out, a list of 1 or 2");
+        s = parse_pass(json_array_get(list, i), starts, ids, path, field, &f->pass[i], e);
         f->runs += f->pass[i].outs;
     }
-    return STATUS_OK;
+    return s;
 }
 
 static enum status parse_emit(json_t *document, const char *path, struct files *f, struct error *e)
@@ -113,7 +126,7 @@ static enum status read_emit(struct files *f, struct error *e)
         return s;
     s = parse_emit(document, path, f, e);
     json_decref(document);
-    return s;
+    return json_starved() ? no_memory(e, path) : s;
 }
 
 static bool fidelity_named(const char *name, enum fidelity *out)
@@ -167,7 +180,7 @@ static enum status read_run(struct files *f, struct error *e)
         return s;
     s = parse_run(document, path, f, e);
     json_decref(document);
-    return s;
+    return json_starved() ? no_memory(e, path) : s;
 }
 
 enum status files_read_array(const struct files *f, const char *name, enum npy_type type, int rank, const size_t *shape,

@@ -303,7 +303,8 @@ static json_t *json_of_protocol(void)
         "[s, s, s, s]",
         "out[p][n] = bf16(sum over k of x[p][k] * W[n][k]), W the weights of the expert whose segment holds row p; "
         "zero where no segment does; a sum of zero is +0, and any NaN stands for NaN",
-        "segment a is rows starts[a] .. starts[a+1]-1 with expert ids[a]; x is bf16 bits; byte j of a block holds "
+        "segment a is rows starts[a] .. starts[a+1]-1 with expert ids[a], and zero where there is no such expert; x is "
+        "bf16 bits; byte j of a block holds "
         "element 2j in its low nibble; scale s is 2^(s-127), 255 is NaN",
         "for every pass: start from the first poison, run, write out[0]; where there is an out[1], start from the "
         "second poison, run again, write it (optional: without it `unwritten` rests on one run)",
@@ -336,7 +337,10 @@ enum status record_describe(const struct record *r, json_t *document, struct err
     if (s != STATUS_OK)
         return s;
     json_object_set_new(document, "schema", json_string(FILES_SCHEMA));
-    json_object_set_new(json_object_get(document, "shape"), "segments", json_integer((json_int_t)r->active));
+    json_object_set_new(document, "shape",
+                        json_pack("{s:I,s:I,s:I,s:I,s:I}", "P", (json_int_t)r->P, "N", (json_int_t)r->N, "K",
+                                  (json_int_t)r->K, "experts", (json_int_t)r->experts, "segments",
+                                  (json_int_t)r->active));
     json_t *segments = json_object(), *passes = json_array();
     set_name(segments, "starts", "starts", 0);
     set_name(segments, "ids", "ids", 0);
