@@ -106,12 +106,12 @@ struct fo_weights_options {
 
 /* Ask a subject with inputs whose outputs name their source. */
 struct fo_probe_options {
-    const char *kind;    /* "identity" */
-    const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]" */
-    uint64_t P, N, K;    /* 0,0,0 for the default shape */
-    struct fo_weights_options weights;
-    int historical; /* the seed's case: one expert, one pass, x[p][p] = 1 */
-    int64_t pass;   /* only this pass; -1 for all */
+    const char *kind;                  /* "identity", "coded" */
+    const char *subject;               /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "files:FOLDER", "module:PATH.ptx" */
+    uint64_t P, N, K;                  /* 0,0,0 for the default shape */
+    struct fo_weights_options weights; /* coded makes its own and takes only the seed */
+    int historical;                    /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
+    int64_t pass;                      /* identity only: only this pass; -1 for all */
     const char *on;
     const char *out; /* folder for scores.json and the maps; NULL writes nothing */
     fo_progress *progress;
@@ -126,7 +126,7 @@ struct fo_emit_options {
     struct fo_weights_options weights;
     int historical;
     const char *out;        /* needed: folder */
-    const char *kind;       /* "identity" (default) */
+    const char *kind;       /* "identity" (default), "coded" */
     int dense;              /* one expert, one segment of all rows */
     int no_scales;          /* every scale 2^0, for weights of a type without scales */
     const char *weights_as; /* besides "mxfp4" (default): "bf16", "hopper" */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "oracle/answer/identity_case.h"
+#include "oracle/answer/probe.h"
 #include "oracle/answer/scores.h"
 #include "oracle/exec/record.h"
 #include "oracle/exec/replay.h"
@@ -69,16 +70,12 @@ static enum status emit_identity(const struct fo_emit_options *o, struct record 
 
 /* ---- score ------------------------------------------------------------------------------------------------------ */
 
-static json_t *json_of_files(const struct files *f)
+/* Where the kernel ran, as far as its user says. */
+static struct machine machine_of(const struct files *f)
 {
-    struct machine m = {.name = "files", .fidelity = FIDELITY_UNSUPPORTED};
+    struct machine m = {.name = "files", .fidelity = f->fidelity};
     snprintf(m.device, sizeof m.device, "%s", f->device);
-    json_t *described = json_of_machine(&m);
-    if (json_object_set_new(described, "fidelity", json_string(f->fidelity)) != 0) {
-        json_decref(described);
-        return NULL;
-    }
-    return described;
+    return m;
 }
 
 static void note_of_single(const struct replay *r, struct text *note)
@@ -93,19 +90,19 @@ static enum status identity_answer(const struct replay *replay, const struct ide
                                    struct fo_answer *answer, struct error *e)
 {
     const struct files *f = replay->files;
-    struct text subject = {0}, repeat = {0}, note = {0};
-    json_t *described = json_of_files(f);
+    struct text repeat = {0}, note = {0};
+    const struct machine machine = machine_of(f);
+    json_t *described = json_of_machine(&machine);
     enum status s = STATUS_OK;
-    text_add(&subject, FILES_SUBJECT "%s", f->folder);
     text_add(&repeat, "fragoracle score --in ");
     text_add_word(&repeat, f->folder);
     note_of_single(replay, &note);
-    if (!described || subject.failed || repeat.failed || note.failed) {
+    if (!described || repeat.failed || note.failed) {
         s = error_set(e, STATUS_NO_MEMORY, "no memory for the answer");
     } else {
-        struct scores_case c = {.subject = subject.data,
+        struct scores_case c = {.subject = replay->name,
                                 .executor = "files",
-                                .fidelity = f->fidelity,
+                                .fidelity = fidelity_name(f->fidelity),
                                 .weights = f->weights,
                                 .P = f->P,
                                 .N = f->N,
@@ -119,7 +116,6 @@ static enum status identity_answer(const struct replay *replay, const struct ide
         s = scores_answer(&c, r, out, answer, e);
     }
     json_decref(described);
-    text_free(&subject);
     text_free(&repeat);
     text_free(&note);
     return s;
@@ -144,28 +140,54 @@ static enum status score_identity(const struct files *f, const char *out, struct
 
 /* ---- the probes ------------------------------------------------------------------------------------------------- */
 
-static const struct kind {
-    const char *name;
-    /* Ask it of the recording executor; *document is a new reference, also on failure. */
-    enum status (*emit)(const struct fo_emit_options *o, struct record *r, json_t **document, struct error *e);
-    /* Ask it of the replaying executor. */
-    enum status (*score)(const struct files *f, const char *out, struct fo_answer *answer, struct error *e);
-} kinds[] = {
-    {"identity", emit_identity, score_identity},
-};
-
-static enum status find_kind(const char *name, const struct kind **out, struct error *e)
+/* The identity takes weights from outside, and can do without second outputs. Every other probe makes its inputs from
+ * the shape and the seed alone: it is asked as `probe` would, first of the recording executor, then of the replay. */
+static bool is_identity(const struct probe_kind *kind)
 {
-    char legal[FILES_TEXT] = "";
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(name, kinds[i].name) == 0) {
-            *out = &kinds[i];
-            return STATUS_OK;
-        }
-        size_t used = strlen(legal);
-        snprintf(legal + used, sizeof legal - used, "%s%s", i ? ", " : "", kinds[i].name);
-    }
-    return error_set(e, STATUS_BAD_ARGUMENT, "unknown probe '%s'; legal: %s", name, legal);
+    return strcmp(kind->name, "identity") == 0;
+}
+
+static enum status emit_other(const struct probe_kind *kind, const struct fo_emit_options *o, struct record *r,
+                              json_t **document, struct error *e)
+{
+    const struct fo_probe_options asked = {.kind = kind->name,
+                                           .P = o->P,
+                                           .N = o->N,
+                                           .K = o->K,
+                                           .weights = o->weights,
+                                           .historical = o->historical,
+                                           .pass = -1};
+    const struct machine machine = {.name = "files", .fidelity = FIDELITY_UNSTATED};
+    struct executor executor;
+    struct fo_answer unanswered = {0};
+    record_executor(r, &executor);
+    enum status s = kind->ask(&asked, &machine, &executor, &unanswered, e);
+    fo_answer_free(&unanswered);
+    if (s != STATUS_OK)
+        return s;
+    *document = json_of_question(kind->name, 0, o->weights.seed, "those of the probe");
+    return describe(r, *document, e);
+}
+
+static enum status score_other(const struct probe_kind *kind, const struct files *f, const char *out,
+                               struct fo_answer *answer, struct error *e)
+{
+    const struct fo_probe_options asked = {
+        .kind = kind->name, .P = f->P, .N = f->N, .K = f->K, .weights = {.seed = f->seed}, .pass = -1, .out = out};
+    const struct machine machine = machine_of(f);
+    struct fo_answer made = {0};
+    struct replay replay;
+    struct executor executor;
+    replay_executor(&replay, f, &executor);
+    replay.wants_both = true;
+    enum status s = kind->ask(&asked, &machine, &executor, &made, e);
+    if (s == STATUS_OK)
+        s = replay_end(&replay, e);
+    if (s == STATUS_OK)
+        *answer = made;
+    else
+        fo_answer_free(&made);
+    return s;
 }
 
 static void text_of_emit(struct text *t, const char *folder, const struct record *r, const json_t *document)
@@ -183,7 +205,7 @@ int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo
     struct error e = {0};
     struct text text = {0};
     struct record *record = calloc(1, sizeof *record);
-    const struct kind *kind = NULL;
+    const struct probe_kind *kind = NULL;
     const struct executor_limits limits = {.no_segments = o->dense, .no_scales = o->no_scales};
     enum weights_form form = FORM_MXFP4;
     json_t *document = NULL;
@@ -194,7 +216,7 @@ int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo
     else if (!o->out)
         s = error_set(&e, STATUS_BAD_ARGUMENT, "emit wants --out DIR");
     if (s == STATUS_OK)
-        s = find_kind(o->kind ? o->kind : "identity", &kind, &e);
+        s = probe_kind_find(o->kind ? o->kind : "identity", &kind, &e);
     if (s == STATUS_OK && o->weights_as)
         s = weights_form_parse(o->weights_as, &form, &e);
     if (s == STATUS_OK)
@@ -202,7 +224,7 @@ int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo
     if (s == STATUS_OK)
         s = record_begin(o->out, form, &limits, record, &e);
     if (s == STATUS_OK)
-        s = kind->emit(o, record, &document, &e);
+        s = is_identity(kind) ? emit_identity(o, record, &document, &e) : emit_other(kind, o, record, &document, &e);
     if (s == STATUS_OK)
         s = json_write(path, document, &e);
     if (s == STATUS_OK) {
@@ -223,16 +245,16 @@ static int score_folder(const char *folder, const char *kind_wanted, const char 
 {
     struct error e = {0};
     struct files *f = calloc(1, sizeof *f);
-    const struct kind *kind;
+    const struct probe_kind *kind;
     enum status s = f ? files_open(folder, f, &e) : error_set(&e, STATUS_NO_MEMORY, "no memory for a folder");
     if (s == STATUS_OK && kind_wanted && strcmp(kind_wanted, f->probe) != 0) {
         s = error_set(&e, STATUS_BAD_ARGUMENT, "the %s probe was emitted here, not %s", f->probe, kind_wanted);
         error_at_path(&e, folder);
     }
     if (s == STATUS_OK)
-        s = find_kind(f->probe, &kind, &e);
+        s = probe_kind_find(f->probe, &kind, &e);
     if (s == STATUS_OK)
-        s = kind->score(f, out, answer, &e);
+        s = is_identity(kind) ? score_identity(f, out, answer, &e) : score_other(kind, f, out, answer, &e);
     if (f)
         files_close(f);
     free(f);

@@ -2,9 +2,8 @@
 #ifndef FO_ORACLE_ANSWER_FILES_H
 #define FO_ORACLE_ANSWER_FILES_H
 
+#include "oracle/exec/replay.h"
 #include "oracle/fragoracle.h"
-
-#define FILES_SUBJECT "files:"
 
 /* fo_probe of the subject files:FOLDER: fo_score, where that folder was emitted for this kind of probe. The shape, the
  * weights and the seed are those of the folder. */

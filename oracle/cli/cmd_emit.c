@@ -24,7 +24,7 @@ const struct command command_emit = {
     .name = "emit",
     .does = "write the inputs of a probe to files, for a kernel in any language",
     .doc = "Writes the inputs of a probe to files, for a kernel in any language; `fragoracle score` reads the outputs "
-           "that the kernel leaves beside them. KIND is identity (default).",
+           "that the kernel leaves beside them. KIND is identity (default) or coded.",
     .options = options,
     .operands = {"KIND"},
     .operand_offset = {offsetof(options_t, kind)},

@@ -131,7 +131,7 @@ static enum status read_emit(struct files *f, struct error *e)
 
 static bool fidelity_named(const char *name, enum fidelity *out)
 {
-    for (int i = FIDELITY_HARDWARE; i <= FIDELITY_UNSUPPORTED; i++)
+    for (int i = FIDELITY_HARDWARE; i <= FIDELITY_UNSTATED; i++)
         if (strcmp(name, fidelity_name((enum fidelity)i)) == 0) {
             *out = (enum fidelity)i;
             return true;
@@ -139,29 +139,22 @@ static bool fidelity_named(const char *name, enum fidelity *out)
     return false;
 }
 
-enum fidelity files_fidelity(const struct files *f)
-{
-    enum fidelity found = FIDELITY_UNSUPPORTED;
-    fidelity_named(f->fidelity, &found);
-    return found;
-}
-
 /* What the user says about the run. A fidelity is a claim, so only the words of the project count. */
 static enum status parse_run(json_t *document, const char *path, struct files *f, struct error *e)
 {
     const char *kernel = "unstated", *fidelity = "unstated", *device = "", *inputs = NULL;
-    enum fidelity known;
+    enum fidelity stated;
     json_error_t at;
     if (json_unpack_ex(document, &at, 0, "{s?s, s?s, s?s, s?s}", "kernel", &kernel, "fidelity", &fidelity, "device",
                        &device, "inputs", &inputs) != 0)
         return refuse(e, path, "", at.text);
-    if (!fidelity_named(fidelity, &known) && strcmp(fidelity, "unstated") != 0)
+    if (!fidelity_named(fidelity, &stated))
         return refuse(e, path, "fidelity",
                       "wanted hardware, hardware-instrumented, bit-exact model, approximate or unsupported");
     if (inputs && strcmp(inputs, f->inputs) != 0)
         return refuse(e, path, "inputs", "the outputs belong to other inputs than emit.json: run the kernel again");
     snprintf(f->kernel, sizeof f->kernel, "%s", kernel);
-    snprintf(f->fidelity, sizeof f->fidelity, "%s", fidelity);
+    f->fidelity = stated;
     snprintf(f->device, sizeof f->device, "%s", device);
     return STATUS_OK;
 }
@@ -171,7 +164,7 @@ static enum status read_run(struct files *f, struct error *e)
     char path[PATH_MAX];
     json_t *document;
     snprintf(f->kernel, sizeof f->kernel, "unstated");
-    snprintf(f->fidelity, sizeof f->fidelity, "unstated");
+    f->fidelity = FIDELITY_UNSTATED;
     enum status s = file_path(f->folder, "run.json", path, e);
     if (s != STATUS_OK || access(path, F_OK) != 0)
         return s;

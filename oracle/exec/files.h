@@ -50,7 +50,7 @@ struct files {
     char inputs[FILES_HASH];                          /* "" where emit.json has none */
     char weights[FILES_TEXT];                         /* what they are */
     char kernel[RUN_KERNEL_NAME], device[FILES_TEXT]; /* "unstated", "" without a word in run.json */
-    char fidelity[32];                                /* as run.json states it, or "unstated" */
+    enum fidelity fidelity;                           /* as run.json states it */
     struct bf16 poison[FILES_RUNS];
     struct npy blocks, scales; /* of the first pass, owned */
 };
@@ -63,7 +63,4 @@ struct weights files_weights(const struct files *f);
 /* FOLDER/name as an array of this type and shape (0: any extent). errors: those of npy_read and npy_expect. */
 enum status files_read_array(const struct files *f, const char *name, enum npy_type type, int rank, const size_t *shape,
                              struct npy *out, struct error *e);
-/* The first fidelity whose word this is; FIDELITY_UNSUPPORTED for "unstated". */
-enum fidelity files_fidelity(const struct files *f);
-
 #endif

@@ -258,7 +258,7 @@ void record_executor(struct record *r, struct executor *out)
 {
     *out = (struct executor){.name = "files",
                              .subject = r->folder,
-                             .fidelity = FIDELITY_UNSUPPORTED,
+                             .fidelity = FIDELITY_UNSTATED,
                              .self = r,
                              .load = record_load,
                              .run = record_run,

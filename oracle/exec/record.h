@@ -35,8 +35,9 @@ enum status record_begin(const char *folder, enum weights_form form, const struc
 /* r is borrowed. errors of load and run: STATUS_IO, STATUS_NO_MEMORY, STATUS_UNSUPPORTED (a launch of another shape).
  */
 void record_executor(struct record *r, struct executor *out);
-/* Complete `document` (members probe, historical, seed, weights) with what was recorded: emit.json, which the caller writes last. needs: something was launched. errors: STATUS_NO_MEMORY; what json.h
- * remembers is reported when the document is written. */
+/* Complete `document` (members probe, historical, seed, weights) with what was recorded: emit.json, which the caller
+ * writes last. needs: something was launched. errors: STATUS_NO_MEMORY; what json.h remembers is reported when the
+ * document is written. */
 enum status record_describe(const struct record *r, json_t *document, struct error *e);
 void record_free(struct record *r); /* safe on a zeroed struct */
 

@@ -102,7 +102,7 @@ static enum status find_output(struct replay *r, char path[PATH_MAX], bool *sing
     const struct files *f = r->files;
     const struct files_pass *pass = &f->pass[r->pass];
     enum status s = file_path(f->folder, pass->out[r->which], path, e);
-    *single = s == STATUS_OK && r->which > 0 && access(path, F_OK) != 0;
+    *single = s == STATUS_OK && r->which > 0 && !r->wants_both && access(path, F_OK) != 0;
     if (*single)
         s = file_path(f->folder, pass->out[0], path, e);
     if (s == STATUS_OK && access(path, F_OK) != 0) {
@@ -154,9 +154,10 @@ static void release_nothing(void *self)
 void replay_executor(struct replay *r, const struct files *f, struct executor *out)
 {
     *r = (struct replay){.files = f};
+    snprintf(r->name, sizeof r->name, FILES_SUBJECT "%s", f->folder);
     *out = (struct executor){.name = "files",
-                             .subject = f->folder,
-                             .fidelity = files_fidelity(f),
+                             .subject = r->name,
+                             .fidelity = f->fidelity,
                              .self = r,
                              .load = replay_load,
                              .run = replay_run,
@@ -178,7 +179,6 @@ enum status replay_end(const struct replay *r, struct error *e)
 struct opened {
     struct replay replay;
     struct files files;
-    char name[PATH_MAX + 8];
 };
 
 static void release_opened(void *self)
@@ -199,8 +199,6 @@ enum status files_subject_open(const char *folder, struct executor *out, struct 
         return s;
     }
     replay_executor(&o->replay, &o->files, out);
-    snprintf(o->name, sizeof o->name, "files:%s", folder);
-    out->subject = o->name;
     out->release = release_opened;
     return STATUS_OK;
 }

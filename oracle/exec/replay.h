@@ -6,12 +6,16 @@
 
 #include "oracle/exec/files.h"
 
+#define FILES_SUBJECT "files:" /* and a folder */
+
 struct replay {
     const struct files *files; /* borrowed */
     size_t pass, which;        /* the run that comes next */
     size_t runs;               /* so far */
     size_t single;             /* passes of two runs with one output only */
     char loaded[FILES_NAME];   /* the blocks that were loaded last */
+    bool wants_both;           /* a missing second output is an error; false after replay_executor */
+    char name[PATH_MAX + sizeof FILES_SUBJECT];
 };
 
 /* r is borrowed and outlives the executor, whose release does nothing.

@@ -37,6 +37,7 @@ for run in emit["passes"]:
         out[: starts[0]], out[starts[-1] :] = 0, 0
         for a, expert in enumerate(ids):
             rows = slice(starts[a], starts[a + 1])
-            out[rows] = x[rows].astype(float) @ w[expert].T.astype(float) + 0.0  # + 0.0: a sum of zero is +0
+            known = 0 <= expert < len(w)  # + 0.0: a sum of zero is +0
+            out[rows] = x[rows].astype(float) @ w[expert].T.astype(float) + 0.0 if known else 0
         np.save(f"{folder}/{name}", out)
 json.dump({"inputs": emit["inputs"]}, open(f"{folder}/run.json", "w"))  # what these outputs belong to

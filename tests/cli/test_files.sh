@@ -76,6 +76,37 @@ run 0 score --in "$scratch/e"
 says "experts 1, segments 1"
 trouble "no form of weights is called 'int4'; legal: mxfp4, bf16, hopper" emit --out "$scratch/x" --weights-as int4
 
+# The coded probe through files: the same sources as of the model, right and with F01.
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 24,20,96 --seed 5
+says "24,20,96, 8 experts, 5 segments"
+kernel "$scratch/e"
+run 0 score --in "$scratch/e"
+says "verdict: conforms"
+run 0 probe coded --subject "files:$scratch/e"
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 24,48,128 --seed 5
+kernel "$scratch/e" --fault F01
+run 1 score --in "$scratch/e" --out "$scratch/coded"
+run 1 probe coded --on model --subject rs+F01 --shape 24,48,128 --seed 5 --json
+holds "files and model agree on where F01 reads" python3 - "$scratch/coded/scores.json" "$scratch/stdout" <<'PYTHON'
+import json, sys
+files, planted = (json.load(open(path)) for path in sys.argv[1:])
+assert files["executor"] == "files" and files["fidelity"] == "unstated"
+assert files["scores"]["value"]["moved"] > 0 and files["verdict"] == "differs"
+for name in "schema probe shape seed segments passes planes sweeps launches loads scores repeats scaled pair dense".split():
+    assert files[name] == planted[name], name
+PYTHON
+rm "$scratch/e/out_0_b.npy"
+trouble "$scratch/e/out_0_b.npy: no output of pass 0" score --in "$scratch/e"
+trouble "coded probes make their own weights" emit coded --out "$scratch/x" --historical
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 9,16,32 --dense --no-scales --weights-as bf16
+kernel "$scratch/e"
+run 0 score --in "$scratch/e"
+says "scale     not applicable"
+says "experts 1"
+
 # F19, a scale of 255 read as Inf: the order is right, only the special pass differs, and score says so.
 rm -rf "$scratch/e"
 run 0 emit --out "$scratch/e"
