@@ -154,6 +154,30 @@ static void score_of_the_right_outputs_conforms_in_every_form(void **state)
     }
 }
 
+/* A folder as it was before passes named their segments and inputs had a hash. */
+static void score_of_an_older_folder_conforms(void **state)
+{
+    static const char *const later[] = {"inputs", "limits", "weights_as"};
+    char path[SCRATCH_PATH];
+    json_t *document;
+    emit(state, 0);
+    run_kernel(state, AS_U2);
+    assert_int_equal(json_read(scratch_path(state, "emit.json", path), FILES_SCHEMA, &document, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        assert_int_equal(json_object_del(document, later[i]), 0);
+    json_t *passes = json_object_get(document, "passes");
+    assert_true(json_array_size(passes) > 2);
+    for (size_t i = 0; i < json_array_size(passes); i++) {
+        assert_int_equal(json_object_del(json_array_get(passes, i), "starts"), 0);
+        assert_int_equal(json_object_del(json_array_get(passes, i), "ids"), 0);
+        assert_int_equal(json_is_true(json_object_get(json_array_get(passes, i), "special")),
+                         i + 1 == json_array_size(passes));
+    }
+    assert_int_equal(json_write(path, document, NULL), STATUS_OK);
+    json_decref(document);
+    json_decref(score(state, FO_CONFORMS));
+}
+
 static void score_of_one_wrong_bit_differs_there(void **state)
 {
     struct bf16 out[P * N];
@@ -362,6 +386,7 @@ int main(void)
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(score_of_the_right_outputs_conforms_in_every_form),
+        IN_SCRATCH(score_of_an_older_folder_conforms),
         IN_SCRATCH(score_of_one_wrong_bit_differs_there),
         IN_SCRATCH(score_finds_what_was_never_written),
         IN_SCRATCH(score_refuses_inputs_that_are_not_those_emitted),

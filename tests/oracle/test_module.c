@@ -90,7 +90,8 @@ static void dense(const struct mock_launch *l)
 
 static int setup(void **state)
 {
-    module_mock = (struct module_mock){.kernel = product};
+    module_mock_reset();
+    module_mock.kernel = product;
     mode = RIGHT;
     return scratch_setup(state);
 }
@@ -288,12 +289,11 @@ static void module_that_crashes_or_hangs_is_lost_and_says_since_when(void **stat
     x.release(x.self);
     assert_true(module_mock.buffers > 0); /* the context is left alone */
 
-    module_mock = (struct module_mock){.kernel = product};
+    module_mock_reset();
     put(state, "slow.ptx", "");
     put(state, "slow.json",
         "{\"schema\": \"fragoracle.module/1\", \"entry\": \"s\", \"grid\": [1], \"block\": [1], \"seconds\": 1, "
         "\"arguments\": [\"x\", \"blocks\", \"out\"]}");
-    module_mock.kernel = NULL;
     assert_int_equal(open_named(state, "slow.json", &x, &e), STATUS_OK);
     struct weights_set w;
     assert_int_equal(weights_make(WEIGHTS_RANDOM, 1, N, K, 1, &w, NULL), STATUS_OK);
@@ -306,6 +306,7 @@ static void module_that_crashes_or_hangs_is_lost_and_says_since_when(void **stat
     assert_int_equal(x.run(x.self, zero, &s, (struct bf16){0}, out, &report, &e), STATUS_SUBJECT);
     assert_string_equal(e.why, "the kernel did not end within 1 s in launch 1");
     x.release(x.self);
+    module_mock_reset();
 }
 
 static void module_that_the_driver_refuses_is_told_with_its_reason(void **state)

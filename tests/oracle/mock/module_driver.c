@@ -5,6 +5,16 @@
 #include <string.h>
 
 struct module_mock module_mock;
+static void *live[32];
+
+void module_mock_reset(void)
+{
+    for (size_t i = 0; i < sizeof live / sizeof *live; i++) {
+        free(live[i]);
+        live[i] = NULL;
+    }
+    module_mock = (struct module_mock){0};
+}
 
 int cuInit(unsigned flags);
 int cuDeviceGet(int *device, int ordinal);
@@ -102,6 +112,10 @@ int cuMemAlloc_v2(uint64_t *at, size_t bytes)
     void *made = module_mock.alloc ? NULL : malloc(bytes);
     if (!made)
         return module_mock.alloc;
+    size_t i = 0;
+    while (live[i])
+        i++;
+    live[i] = made;
     *at = (uint64_t)(uintptr_t)made;
     module_mock.buffers++;
     return 0;
@@ -109,6 +123,9 @@ int cuMemAlloc_v2(uint64_t *at, size_t bytes)
 
 int cuMemFree_v2(uint64_t at)
 {
+    for (size_t i = 0; i < sizeof live / sizeof *live; i++)
+        if (live[i] == (void *)(uintptr_t)at)
+            live[i] = NULL;
     free((void *)(uintptr_t)at);
     module_mock.buffers--;
     return 0;

@@ -22,5 +22,7 @@ struct module_mock {
     int launches, shared_attribute;
 };
 extern struct module_mock module_mock;
+/* As at first; frees the buffers that a lost context left. */
+void module_mock_reset(void);
 
 #endif
