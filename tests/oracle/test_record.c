@@ -340,7 +340,12 @@ static void record_refuses_a_probe_of_several_shapes(void **state)
     record_executor(r, &x);
     assert_int_equal(x.load(x.self, &t.weights[0].w, &e), STATUS_OK);
     assert_int_equal(x.load(x.self, &other.w, &e), STATUS_UNSUPPORTED);
+    /* A third poison begins a pass: there are two runs in one. */
     assert_int_equal(x.run(x.self, t.x[0], &g, red, t.out[0], &report, &e), STATUS_OK);
+    assert_int_equal(x.run(x.self, t.x[0], &g, blue, t.out[0], &report, &e), STATUS_OK);
+    assert_int_equal(r->passes, 1);
+    assert_int_equal(x.run(x.self, t.x[0], &g, (struct bf16){0x7fb1}, t.out[0], &report, &e), STATUS_OK);
+    assert_int_equal(r->passes, 2);
     g.rows = P - 1;
     assert_int_equal(x.run(x.self, t.x[0], &g, red, t.out[0], &report, &e), STATUS_UNSUPPORTED);
     record_free(r);
@@ -354,6 +359,9 @@ static void record_hashes_its_inputs(void **state)
     char first[FILES_HASH], again[FILES_HASH], other[FILES_HASH];
     struct toy t;
     json_t *d;
+    struct record *r = calloc(1, sizeof *r);
+    struct executor x;
+    const struct executor_limits limits = {0};
     toy_make(&t);
     record_or_fail(state, &t, FORM_MXFP4);
     d = emitted(state);
@@ -363,6 +371,16 @@ static void record_hashes_its_inputs(void **state)
     d = emitted(state);
     snprintf(again, sizeof again, "%s", text_of(d, "inputs"));
     json_decref(d);
+    /* The same inputs in other passes are other inputs. */
+    assert_int_equal(record_begin(*state, FORM_MXFP4, &limits, r, NULL), STATUS_OK);
+    record_executor(r, &x);
+    assert_int_equal(toy_ask(&t, &x, LAUNCHES - 1, NULL), STATUS_OK);
+    d = question();
+    assert_int_equal(record_describe(r, d, NULL), STATUS_OK);
+    assert_string_not_equal(text_of(d, "inputs"), first);
+    json_decref(d);
+    record_free(r);
+    free(r);
     t.x[1][P * K - 1].bits ^= 1;
     record_or_fail(state, &t, FORM_MXFP4);
     d = emitted(state);
