@@ -106,9 +106,10 @@ struct fo_weights_options {
 
 /* Ask a subject with inputs whose outputs name their source. */
 struct fo_probe_options {
-    const char *kind;                  /* "identity", "coded" */
-    const char *subject;               /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so" */
-    uint64_t P, N, K;                  /* 0,0,0 for the default shape */
+    const char *kind;    /* "identity", "coded" */
+    const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so", "module:PATH.ptx",
+                            "files:FOLDER" */
+    uint64_t P, N, K;    /* 0,0,0 for the default shape */
     struct fo_weights_options weights; /* coded makes its own and takes only the seed */
     int historical;                    /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
     int64_t pass;                      /* identity only: only this pass; -1 for all */
@@ -120,13 +121,16 @@ struct fo_probe_options {
 int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct fo_error *error);
 
 /* The same through files, for a kernel in any language. emit writes the inputs of every pass to a folder, score reads
- * the outputs that the kernel left there. */
+ * the outputs that the kernel left there; fo_probe of the subject "files:FOLDER" is the same as score. */
 struct fo_emit_options {
     uint64_t P, N, K;
     struct fo_weights_options weights;
     int historical;
-    const char *out;  /* needed: folder */
-    const char *kind; /* "identity" (default) */
+    const char *out;        /* needed: folder */
+    const char *kind;       /* "identity" (default), "coded" */
+    int dense;              /* one expert, one segment of all rows */
+    int no_scales;          /* every scale 2^0, for weights of a type without scales */
+    const char *weights_as; /* besides "mxfp4" (default): "bf16", "hopper" */
 };
 int fo_emit(const struct fo_emit_options *o, struct fo_answer *answer, struct fo_error *error);
 struct fo_score_options {

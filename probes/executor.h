@@ -15,7 +15,8 @@ enum fidelity {
     FIDELITY_HARDWARE_INSTRUMENTED,
     FIDELITY_BIT_EXACT_MODEL,
     FIDELITY_APPROXIMATE,
-    FIDELITY_UNSUPPORTED
+    FIDELITY_UNSUPPORTED,
+    FIDELITY_UNSTATED /* whoever ran the kernel did not say */
 };
 const char *fidelity_name(enum fidelity f); /* "hardware", "hardware-instrumented", "bit-exact model", ... */
 

@@ -7,6 +7,7 @@
 #include "oracle/answer/adapt.h"
 #include "oracle/answer/broke.h"
 #include "oracle/answer/coded.h"
+#include "oracle/answer/files.h"
 #include "oracle/answer/identity_case.h"
 #include "oracle/answer/scores.h"
 #include "oracle/exec/open.h"
@@ -132,7 +133,7 @@ const struct probe_kind *probe_kind_at(size_t i)
     return &kinds[i];
 }
 
-static enum status find_kind(const char *name, const struct probe_kind **out, struct error *e)
+enum status probe_kind_find(const char *name, const struct probe_kind **out, struct error *e)
 {
     char legal[128] = "";
     for (size_t i = 0; i < probe_kind_count(); i++) {
@@ -148,11 +149,13 @@ static enum status find_kind(const char *name, const struct probe_kind **out, st
 
 int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct fo_error *error)
 {
+    if (o->subject && strncmp(o->subject, FILES_SUBJECT, strlen(FILES_SUBJECT)) == 0)
+        return files_probe(o, answer, error);
     struct error e = {0};
     struct machine machine;
     struct executor executor = {0};
     const struct probe_kind *kind = NULL;
-    enum status s = find_kind(o->kind, &kind, &e);
+    enum status s = probe_kind_find(o->kind, &kind, &e);
     if (s == STATUS_OK)
         s = machine_choose(o->on ? o->on : "auto", &machine, &e);
     if (s == STATUS_OK)

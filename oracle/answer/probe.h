@@ -13,6 +13,8 @@ struct probe_kind {
 
 size_t probe_kind_count(void);
 const struct probe_kind *probe_kind_at(size_t i);
+/* errors: STATUS_BAD_ARGUMENT with the legal names. */
+enum status probe_kind_find(const char *name, const struct probe_kind **out, struct error *e);
 
 /* Show a line of progress; "" clears it. */
 void probe_show(const struct fo_probe_options *o, const char *line);

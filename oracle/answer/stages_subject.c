@@ -135,7 +135,7 @@ static enum status trial_make(const struct check *c, const char *subject, size_t
                               struct trial *t, struct error *e)
 {
     char note[ADAPT_NOTE];
-    bool exact = subject_is_plugin(subject);
+    bool exact = subject_is_foreign(subject);
     *t = (struct trial){.P = P};
     enum status s = subject_open(subject, &c->machine, &t->executor, e);
     uint64_t fitted[] = {P, N, K};

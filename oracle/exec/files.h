@@ -1,59 +1,66 @@
-/* files: a kernel in any language, reached through a folder. `emit` writes what it is to compute, `score` reads what it
- * computed. All arrays are .npy, little endian, C order; bf16 travels as its bits in u2.
+/* files: a kernel in any language, reached through a folder. `emit` runs a probe on an executor that writes down what
+ * it is asked (record.h), `score` runs the same probe on one that reads what the kernel left (replay.h). This is the
+ * folder itself. All arrays are .npy, little endian, C order; bf16 travels as its bits in u2.
  *
- *     emit.json                 the shape, the passes with the names of their files, the poisons, the protocol in words
- *     blocks.npy scales.npy     u1 [E,N,K/32,16], u1 [E,N,K/32]: MXFP4 weights in checkpoint layout
- *     special_blocks.npy ...    the same for the special pass, where there is one
- *     starts.npy ids.npy        u4 [A+1], i4 [A]: segment a is rows starts[a] .. starts[a+1]-1, with expert ids[a]
- *     x_S.npy                   u2 [P,K]: activations of pass S
- *     poison_a.npy poison_b.npy u2 [P,N]: what the output holds before the kernel writes to it
- *     out_S.npy out_S_b.npy     from the kernel: u2 [P,N] bf16 bits, or f4 [P,N], which are rounded to bf16 here
- *     run.json                  from the user, optional: {"kernel": NAME, "device": NAME, "fidelity": "hardware"}
+ *     emit.json                  the probe, the shape, the passes with the names of their files, the protocol in words
+ *     blocks_I.npy scales_I.npy  u1 [E,N,K/32,16], u1 [E,N,K/32]: MXFP4 weights in checkpoint layout
+ *     w_I.npy ...                the same weights in another form, where emit was asked for it (weights_form.h)
+ *     starts_I.npy ids_I.npy     u4 [A+1], i4 [A]: segment a is rows starts[a] .. starts[a+1]-1, with expert ids[a]
+ *     x_I.npy                    u2 [P,K]: activations
+ *     poison_a.npy poison_b.npy  u2 [P,N]: what the output holds before the kernel writes to it
+ *     out_S.npy out_S_b.npy      from the kernel, for pass S: u2 [P,N] bf16 bits, or f4 [P,N], rounded to bf16 here
+ *     run.json                   from the user, optional: {"kernel": NAME, "device": NAME, "fidelity": "hardware",
+ *                                "inputs": as emit.json has it}
  *
- * Each pass runs twice, on outputs that hold poison a, then poison b: an element that holds its poison both times was
- * never written. With out_S.npy alone the first run stands for both. */
+ * A pass is one set of inputs and runs once or twice: on outputs that hold poison a, then poison b. An element that
+ * holds its poison both times was never written. With out_S.npy alone the first run stands for both. Equal inputs are
+ * one file. `inputs` is a hash of all of them: a kernel that hands it on in run.json cannot be scored against others.
+ */
 #ifndef FO_ORACLE_EXEC_FILES_H
 #define FO_ORACLE_EXEC_FILES_H
 
 #include <limits.h>
 
-#include "oracle/io/npy.h"
+#include "oracle/exec/weights_form.h"
 #include "probes/executor.h"
 
 #define FILES_SCHEMA "fragoracle.emit/1"
 
-/* NaNs that no arithmetic makes: an output that is added to, not written, shows too. */
+/* NaNs that no arithmetic makes, quiet, so that they outlive a conversion to f4 and back. */
 enum { FILES_POISON_A = 0x7fe5, FILES_POISON_B = 0xffd3 };
 
-enum { FILES_TEXT = 160 };
+enum { FILES_TEXT = 160, FILES_NAME = 64, FILES_RUNS = 2, FILES_HASH = 65 };
+
+/* Names of files. */
+struct files_pass {
+    char blocks[FILES_NAME], scales[FILES_NAME], x[FILES_NAME], starts[FILES_NAME], ids[FILES_NAME];
+    char out[FILES_RUNS][FILES_NAME];
+    size_t outs;
+};
 
 struct files {
     char folder[PATH_MAX];
-    size_t P, N, K, experts, active, passes;
+    char probe[FILES_NAME];
+    size_t P, N, K, experts, active; /* active: of the first pass */
+    size_t passes, runs;
+    struct files_pass *pass; /* [passes], owned */
     int historical;
     uint64_t seed;
+    struct executor_limits limits;
+    char inputs[FILES_HASH];                          /* "" where emit.json has none */
     char weights[FILES_TEXT];                         /* what they are */
     char kernel[RUN_KERNEL_NAME], device[FILES_TEXT]; /* "unstated", "" without a word in run.json */
-    char fidelity[32];                                /* as run.json states it, or "unstated" */
-    struct bf16 poison[2];
-    struct npy blocks, scales, starts, ids; /* owned */
-    size_t runs;                            /* of the executor so far: pass = runs / 2 */
-    size_t single;                          /* passes with one output only */
+    enum fidelity fidelity;                           /* as run.json states it */
+    struct bf16 poison[FILES_RUNS];
+    struct npy blocks, scales; /* of the first pass, owned */
 };
 
-/* FOLDER/NAME of a pass: prefix "x", "out"; suffix "" or "_b". errors: STATUS_BAD_ARGUMENT (too long). */
-enum status files_pass_path(const char *folder, const char *prefix, size_t pass, const char *suffix,
-                            char path[PATH_MAX], struct error *e);
-
-/* Read emit.json, run.json and the weights and segments. errors: STATUS_IO, STATUS_BAD_INPUT with path and field,
+/* Read emit.json, run.json, and the weights of the first pass. errors: STATUS_IO, STATUS_BAD_INPUT with path and field,
  * STATUS_NO_MEMORY. */
 enum status files_open(const char *folder, struct files *out, struct error *e);
 void files_close(struct files *f); /* safe on a zeroed struct */
 struct weights files_weights(const struct files *f);
-
-/* An executor over the folder, for one identity_run that asks every pass; f is borrowed and outlives it.
- * Inputs that are not those that lie in the folder are refused: the outputs would belong to other inputs.
- * errors of run: STATUS_IO (a missing output, with its path and what is expected), STATUS_BAD_INPUT. */
-void files_executor(struct files *f, struct executor *out);
-
+/* FOLDER/name as an array of this type and shape (0: any extent). errors: those of npy_read and npy_expect. */
+enum status files_read_array(const struct files *f, const char *name, enum npy_type type, int rank, const size_t *shape,
+                             struct npy *out, struct error *e);
 #endif

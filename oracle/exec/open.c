@@ -6,44 +6,68 @@
 #include <string.h>
 
 #include "oracle/exec/child.h"
+#include "oracle/exec/module.h"
+#include "oracle/exec/replay.h"
 #include "oracle/exec/served.h"
+
+static const struct {
+    const char *prefix, *wanted; /* what stands behind it */
+} foreign[] = {{PLUGIN_PREFIX, "PATH.so"}, {MODULE_SUBJECT, "PATH.ptx"}, {FILES_SUBJECT, "FOLDER"}};
 
 struct broken {
     struct error why;
     char name[PATH_MAX + 16];
 };
 
-bool subject_is_plugin(const char *name)
+static bool begins(const char *name, const char *prefix)
 {
-    return strncmp(name, PLUGIN_PREFIX, strlen(PLUGIN_PREFIX)) == 0;
+    return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool subject_is_foreign(const char *name)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (begins(name, foreign[i].prefix))
+            return true;
+    return false;
 }
 
 enum status subject_name_check(const char *name, struct error *e)
 {
     struct subject subject;
-    if (!subject_is_plugin(name))
-        return subject_parse(name, &subject, e);
-    if (name[strlen(PLUGIN_PREFIX)] != '\0')
-        return STATUS_OK;
-    error_set(e, STATUS_BAD_ARGUMENT, "'%s' names no file; wanted plugin:PATH.so", name);
-    return error_at_field(e, "subject"), STATUS_BAD_ARGUMENT;
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (strcmp(name, foreign[i].prefix) == 0) {
+            error_set(e, STATUS_BAD_ARGUMENT, "'%s' names no file; wanted %s%s", name, name, foreign[i].wanted);
+            return error_at_field(e, "subject"), STATUS_BAD_ARGUMENT;
+        }
+    return subject_is_foreign(name) ? STATUS_OK : subject_parse(name, &subject, e);
 }
 
 enum status subject_open_here(const char *name, const struct machine *machine, struct executor *out, struct error *e)
 {
     struct subject subject;
+    if (begins(name, FILES_SUBJECT))
+        return files_subject_open(name + strlen(FILES_SUBJECT), out, e);
+    if (begins(name, MODULE_SUBJECT))
+        return module_subject_open(name + strlen(MODULE_SUBJECT), out, e);
     enum status s = subject_parse(name, &subject, e);
     return s == STATUS_OK ? machine->subject(&subject, out, e) : s;
 }
 
-/* A planted kernel may read or write beyond its arrays on purpose; a CUDA context that has seen that answers nothing
- * but errors until its process ends. On the model nothing of the kind can happen. */
-static bool needs_process(const struct subject *subject, const struct machine *machine)
+/* A planted kernel, or somebody's module, may read or write beyond its arrays; a CUDA context that has seen that
+ * answers nothing but errors until its process ends. On the model nothing of the kind can happen. */
+static bool needs_process(const char *name, const struct machine *machine)
 {
     const char *asked = getenv("FRAGORACLE_ISOLATE");
+    struct subject subject;
+    if (begins(name, PLUGIN_PREFIX) || begins(name, FILES_SUBJECT))
+        return begins(name, PLUGIN_PREFIX);
     if (asked && (strcmp(asked, "0") == 0 || strcmp(asked, "1") == 0))
         return *asked == '1';
-    return subject->planted && machine->fidelity == FIDELITY_HARDWARE;
+    if (begins(name, MODULE_SUBJECT))
+        return true;
+    return subject_parse(name, &subject, NULL) == STATUS_OK && subject.planted &&
+           machine->fidelity == FIDELITY_HARDWARE;
 }
 
 /* What stands for a subject that broke before it said anything of itself: it breaks at its first load. */
@@ -81,21 +105,16 @@ static enum status broken_open(const char *name, const struct error *why, struct
 
 enum status subject_open(const char *name, const struct machine *machine, struct executor *out, struct error *e)
 {
-    struct subject subject;
     struct error why = {0};
     enum status s = subject_name_check(name, e);
-    if (s == STATUS_OK && subject_is_plugin(name)) {
-        s = child_open(name, machine->name, out, &why);
-        if (s == STATUS_SUBJECT)
-            return broken_open(name, &why, out, e);
-        if (s != STATUS_OK && e)
-            *e = why;
-        return s;
-    }
-    if (s == STATUS_OK)
-        s = subject_parse(name, &subject, e);
     if (s != STATUS_OK)
         return s;
-    return needs_process(&subject, machine) ? child_open(name, machine->name, out, e)
-                                            : machine->subject(&subject, out, e);
+    if (!needs_process(name, machine))
+        return subject_open_here(name, machine, out, e);
+    s = child_open(name, machine->name, out, &why);
+    if (s == STATUS_SUBJECT)
+        return broken_open(name, &why, out, e);
+    if (s != STATUS_OK && e)
+        *e = why;
+    return s;
 }

@@ -81,6 +81,11 @@ void json_forget(void)
     out_of_memory = false;
 }
 
+bool json_starved(void)
+{
+    return out_of_memory;
+}
+
 static enum status no_memory(struct error *e, const char *path)
 {
     error_set(e, STATUS_NO_MEMORY, "no memory for the document");

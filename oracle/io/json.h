@@ -10,6 +10,7 @@
 #define FO_ORACLE_IO_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "reference/status.h"
 
@@ -29,6 +30,8 @@ enum status json_write(const char *path, const json_t *document, struct error *e
 char *json_text(const json_t *document);
 /* The failure is reported: this thread starts anew. Every public question ends with it. */
 void json_forget(void);
+/* Has an allocation failed since? For who takes a document apart: json_unpack needs memory of its own. */
+bool json_starved(void);
 /* A string from outside (a file name, or one that was cut): each byte of it beyond ASCII becomes ? where it is not
  * UTF-8, which is all that JSON can hold. */
 json_t *json_name(const char *text);

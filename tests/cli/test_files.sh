@@ -47,6 +47,66 @@ for name in "schema probe shape seed weights passes verdict worst_pass".split():
     assert files[name] == planted[name], name
 PYTHON
 
+# The subject files:DIR is the same answer.
+cp "$scratch/scores/scores.json" "$scratch/scored.json"
+run 1 probe identity --subject "files:$scratch/e" --json
+holds "probe files: is score" cmp "$scratch/scored.json" "$scratch/stdout"
+trouble "$scratch/e: the identity probe was emitted here, not coded" probe coded --subject "files:$scratch/e"
+
+# Outputs that say for which inputs they were computed are refused for others.
+rm -rf "$scratch/e" "$scratch/other"
+run 0 emit --out "$scratch/e" --historical
+run 0 emit --out "$scratch/other" --historical --weights random
+kernel "$scratch/other"
+cp "$scratch/other"/out_* "$scratch/other/run.json" "$scratch/e"
+trouble "$scratch/e/run.json: inputs: the outputs belong to other inputs" score --in "$scratch/e"
+
+# A dense kernel without scales, fed with decoded weights.
+rm -rf "$scratch/e"
+run 0 emit --out "$scratch/e" --dense --no-scales --historical --weights-as bf16
+kernel "$scratch/e"
+holds "decoded weights lie there" test -s "$scratch/e/w_0.npy"
+run 0 score --in "$scratch/e"
+says "experts 1, segments 1"
+says "every scale 2^0"
+rm -rf "$scratch/e"
+run 0 emit --out "$scratch/e" --dense
+kernel "$scratch/e"
+run 0 score --in "$scratch/e"
+says "experts 1, segments 1"
+trouble "no form of weights is called 'int4'; legal: mxfp4, bf16, hopper" emit --out "$scratch/x" --weights-as int4
+
+# The coded probe through files: the same sources as of the model, right and with F01.
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 24,20,96 --seed 5
+says "24,20,96, 8 experts, 5 segments"
+kernel "$scratch/e"
+run 0 score --in "$scratch/e"
+says "verdict: conforms"
+run 0 probe coded --subject "files:$scratch/e"
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 24,48,128 --seed 5
+kernel "$scratch/e" --fault F01
+run 1 score --in "$scratch/e" --out "$scratch/coded"
+run 1 probe coded --on model --subject rs+F01 --shape 24,48,128 --seed 5 --json
+holds "files and model agree on where F01 reads" python3 - "$scratch/coded/scores.json" "$scratch/stdout" <<'PYTHON'
+import json, sys
+files, planted = (json.load(open(path)) for path in sys.argv[1:])
+assert files["executor"] == "files" and files["fidelity"] == "unstated"
+assert files["scores"]["value"]["moved"] > 0 and files["verdict"] == "differs"
+for name in "schema probe shape seed segments passes planes sweeps launches loads scores repeats scaled pair dense".split():
+    assert files[name] == planted[name], name
+PYTHON
+rm "$scratch/e/out_0_b.npy"
+trouble "$scratch/e/out_0_b.npy: no output of pass 0" score --in "$scratch/e"
+trouble "coded probes make their own weights" emit coded --out "$scratch/x" --historical
+rm -rf "$scratch/e"
+run 0 emit coded --out "$scratch/e" --shape 9,16,32 --dense --no-scales --weights-as bf16
+kernel "$scratch/e"
+run 0 score --in "$scratch/e"
+says "scale     not applicable"
+says "experts 1"
+
 # F19, a scale of 255 read as Inf: the order is right, only the special pass differs, and score says so.
 rm -rf "$scratch/e"
 run 0 emit --out "$scratch/e"
@@ -84,7 +144,7 @@ trouble "$scratch/e/out_0.npy: no output of pass 0; wanted <u2 (bf16 bits) or <f
     score --in "$scratch/e"
 cp "$scratch/e/x_0.npy" "$scratch/e/out_0.npy"
 run 1 score --in "$scratch/e" # at 32,128,128 x has the shape of an output, and is none
-cp "$scratch/e/ids.npy" "$scratch/e/out_0.npy"
+cp "$scratch/e/ids_0.npy" "$scratch/e/out_0.npy"
 trouble "$scratch/e/out_0.npy: wanted <u2 (32, 128), found <i4 (1,)" score --in "$scratch/e"
 cp "$scratch/e/poison_a.npy" "$scratch/e/x_0.npy"
 trouble "$scratch/e/x_0.npy: not what this program emits" score --in "$scratch/e"

@@ -21,7 +21,8 @@ enum { P = 9, N = 7, K = 64 }; /* N of no tile: what only the production kernel 
 
 static void emit(void **state, int historical)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random", .seed = 3}, historical, *state, NULL};
+    const struct fo_emit_options o = {
+        .P = P, .N = N, .K = K, .weights = {.kind = "random", .seed = 3}, .historical = historical, .out = *state};
     struct fo_answer answer;
     struct fo_error error;
     if (fo_emit(&o, &answer, &error) != 0)
@@ -51,10 +52,10 @@ static void product(void **state, size_t pass, int special, struct bf16 out[P * 
 {
     char name[32];
     snprintf(name, sizeof name, "x_%zu.npy", pass);
-    struct npy x = read_array(state, name), starts = read_array(state, "starts.npy"),
-               ids = read_array(state, "ids.npy");
-    struct npy blocks = read_array(state, special ? "special_blocks.npy" : "blocks.npy");
-    struct npy scales = read_array(state, special ? "special_scales.npy" : "scales.npy");
+    struct npy x = read_array(state, name), starts = read_array(state, "starts_0.npy"),
+               ids = read_array(state, "ids_0.npy");
+    struct npy blocks = read_array(state, special ? "blocks_1.npy" : "blocks_0.npy");
+    struct npy scales = read_array(state, special ? "scales_1.npy" : "scales_0.npy");
     struct weights w = {blocks.shape[0], N, K, blocks.data, scales.data};
     struct segments s = {P, w.experts, ids.shape[0], starts.data, ids.data};
     uint32_t status_word;
@@ -153,6 +154,30 @@ static void score_of_the_right_outputs_conforms_in_every_form(void **state)
     }
 }
 
+/* A folder as it was before passes named their segments and inputs had a hash. */
+static void score_of_an_older_folder_conforms(void **state)
+{
+    static const char *const later[] = {"inputs", "limits", "weights_as"};
+    char path[SCRATCH_PATH];
+    json_t *document;
+    emit(state, 0);
+    run_kernel(state, AS_U2);
+    assert_int_equal(json_read(scratch_path(state, "emit.json", path), FILES_SCHEMA, &document, NULL), STATUS_OK);
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        assert_int_equal(json_object_del(document, later[i]), 0);
+    json_t *passes = json_object_get(document, "passes");
+    assert_true(json_array_size(passes) > 2);
+    for (size_t i = 0; i < json_array_size(passes); i++) {
+        assert_int_equal(json_object_del(json_array_get(passes, i), "starts"), 0);
+        assert_int_equal(json_object_del(json_array_get(passes, i), "ids"), 0);
+        assert_int_equal(json_is_true(json_object_get(json_array_get(passes, i), "special")),
+                         i + 1 == json_array_size(passes));
+    }
+    assert_int_equal(json_write(path, document, NULL), STATUS_OK);
+    json_decref(document);
+    json_decref(score(state, FO_CONFORMS));
+}
+
 static void score_of_one_wrong_bit_differs_there(void **state)
 {
     struct bf16 out[P * N];
@@ -198,8 +223,8 @@ static void score_finds_what_was_never_written(void **state)
 
 static void score_refuses_inputs_that_are_not_those_emitted(void **state)
 {
-    static const char *const inputs[] = {"x_0.npy",           "x_2.npy", "starts.npy", "ids.npy", "special_blocks.npy",
-                                         "special_scales.npy"};
+    static const char *const inputs[] = {"x_0.npy",   "x_2.npy",      "starts_0.npy",
+                                         "ids_0.npy", "blocks_1.npy", "scales_1.npy"};
     emit(state, 0);
     run_kernel(state, AS_U2);
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
@@ -216,9 +241,9 @@ static void score_refuses_inputs_that_are_not_those_emitted(void **state)
     json_decref(score(state, FO_CONFORMS));
 
     /* Weights are taken as they lie there, so that other weights are another answer. */
-    struct npy a = read_array(state, "blocks.npy");
+    struct npy a = read_array(state, "blocks_0.npy");
     memset(a.data, 0x77, npy_count(&a));
-    write_array(state, "blocks.npy", &a);
+    write_array(state, "blocks_0.npy", &a);
     npy_free(&a);
     json_decref(score(state, FO_DIFFERS));
 }
@@ -236,13 +261,19 @@ static void score_refuses_an_emit_json_that_does_not_hold(void **state)
         {NULL, "poison", json_pack("[{s:i}, {s:i}]", "bits", 5, "bits", 5), "emit.json: poison: wanted two different"},
         {NULL, "poison", json_pack("[{s:i}, {s:i}]", "bits", 5, "bits", 65536),
          "emit.json: poison: wanted two different"},
-        {NULL, "passes", json_array(), "0 passes, this program asks"},
-        {NULL, "seed", json_integer(4), "special_blocks.npy: not what this program emits"},
+        {NULL, "passes", json_array(), "emit.json: passes: wanted a list of passes"},
+        {NULL, "passes", json_pack("[{s:s}]", "x", "x_0.npy"), "emit.json: passes[0]: wanted names of files here"},
+        {NULL, "passes",
+         json_pack("[{s:s, s:s, s:s, s:[s]}]", "x", "../x_0.npy", "blocks", "blocks_0.npy", "scales", "scales_0.npy",
+                   "out", "out_0.npy"),
+         "emit.json: passes[0]: wanted names of files here"},
+        {NULL, "probe", json_string("guess"), "unknown probe 'guess'; legal: identity"},
+        {NULL, "seed", json_integer(4), "blocks_1.npy: not what this program emits"},
         {"shape", "P", json_integer(0), "emit.json: shape: "},
         {"shape", "K", json_integer(65), "emit.json: shape: "},
-        {"shape", "K", json_integer(96), "blocks.npy: wanted |u1 (8, 7, 3, 16), found |u1 (8, 7, 2, 16)"},
-        {"shape", "experts", json_integer(1), "blocks.npy: wanted |u1 (1, 7, 2, 16)"},
-        {"shape", "segments", json_integer(1), "starts.npy: wanted <u4 (2,)"},
+        {"shape", "K", json_integer(96), "blocks_0.npy: wanted |u1 (8, 7, 3, 16), found |u1 (8, 7, 2, 16)"},
+        {"shape", "experts", json_integer(1), "blocks_0.npy: wanted |u1 (1, 7, 2, 16)"},
+        {"shape", "segments", json_integer(1), "starts_0.npy: wanted <u4 (2,)"},
         {"shape", "N", json_integer(INT64_MAX), "emit.json: shape: "},
     };
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
@@ -305,7 +336,8 @@ static void score_hands_on_what_the_user_states_about_the_run(void **state)
 
 static void emit_refuses_to_write_beside_outputs(void **state)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, *state, NULL};
+    const struct fo_emit_options o = {
+        .P = P, .N = N, .K = K, .weights = {.kind = "random"}, .historical = 1, .out = *state};
     struct fo_answer answer;
     struct fo_error error;
     emit(state, 1);
@@ -318,7 +350,8 @@ static void emit_refuses_to_write_beside_outputs(void **state)
 
 static enum status emit_once(void *context, struct error *e)
 {
-    const struct fo_emit_options o = {P, N, K, {.kind = "random"}, 1, context, NULL};
+    const struct fo_emit_options o = {
+        .P = P, .N = N, .K = K, .weights = {.kind = "random"}, .historical = 1, .out = context};
     struct fo_answer answer;
     struct fo_error error;
     int failed = fo_emit(&o, &answer, &error);
@@ -357,6 +390,7 @@ int main(void)
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(score_of_the_right_outputs_conforms_in_every_form),
+        IN_SCRATCH(score_of_an_older_folder_conforms),
         IN_SCRATCH(score_of_one_wrong_bit_differs_there),
         IN_SCRATCH(score_finds_what_was_never_written),
         IN_SCRATCH(score_refuses_inputs_that_are_not_those_emitted),

@@ -1,0 +1,15 @@
+/* module: a compiled kernel as a subject: module:PATH.ptx, PATH.cubin, or the PATH.json beside it that says how to
+ * launch it (module_sidecar.h). It runs on the GPU of this process; oracle/MODULES.md is for its author. */
+#ifndef FO_ORACLE_EXEC_MODULE_H
+#define FO_ORACLE_EXEC_MODULE_H
+
+#include "probes/executor.h"
+
+#define MODULE_SUBJECT "module:"
+
+/* path: what follows the prefix. *out is freed with its own release; out->subject lives as long.
+ * errors: those of module_sidecar_read and module_driver_open; of load and run: STATUS_BAD_ARGUMENT (beyond the limits
+ * that the sidecar states), STATUS_BAD_INPUT (an expression that gives no launch), those of module_driver.h. */
+enum status module_subject_open(const char *path, struct executor *out, struct error *e);
+
+#endif

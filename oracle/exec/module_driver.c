@@ -1,0 +1,335 @@
+#include "oracle/exec/module_driver.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "oracle/io/file.h"
+
+/* The few words of cuda.h that are needed. source: cuda.h of CUDA 13.0. */
+typedef int cu_result;
+typedef int cu_device;
+typedef uint64_t cu_pointer;
+enum {
+    CU_OK = 0,
+    CU_OUT_OF_MEMORY = 2,
+    CU_NOT_READY = 600,
+    CU_JIT_LOG = 5,       /* CU_JIT_ERROR_LOG_BUFFER */
+    CU_JIT_LOG_BYTES = 6, /* CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES */
+    CU_DYNAMIC_SHARED = 8 /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
+};
+enum { DEFAULT_SHARED = 48 << 10, LOG_BYTES = 4096, POLL_NS = 50000 };
+
+struct functions {
+    cu_result (*init)(unsigned flags);
+    cu_result (*device_get)(cu_device *device, int ordinal);
+    cu_result (*device_get_name)(char *name, int bytes, cu_device device);
+    cu_result (*context_retain)(void **context, cu_device device);
+    cu_result (*context_release)(cu_device device);
+    cu_result (*context_set)(void *context);
+    cu_result (*module_load)(void **module, const void *image, unsigned options, int *option, void **value);
+    cu_result (*module_unload)(void *module);
+    cu_result (*module_function)(void **function, void *module, const char *name);
+    cu_result (*function_set)(void *function, int attribute, int value);
+    cu_result (*alloc)(cu_pointer *at, size_t bytes);
+    cu_result (*release)(cu_pointer at);
+    cu_result (*copy_to)(cu_pointer to, const void *from, size_t bytes);
+    cu_result (*copy_from)(void *to, cu_pointer from, size_t bytes);
+    cu_result (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                        unsigned shared, void *stream, void **parameters, void **extra);
+    cu_result (*query)(void *stream);
+    cu_result (*error_name)(cu_result r, const char **name);
+};
+
+struct buffer {
+    cu_pointer base; /* of the first guard; 0: not made */
+    size_t bytes;    /* between the guards */
+};
+
+struct module_driver {
+    const struct module_sidecar *sidecar; /* borrowed */
+    struct functions f;
+    cu_device device;
+    char name[MODULE_DEVICE];
+    void *context, *module, *function;
+    struct buffer buffer[BUFFERS];
+    size_t launches, broken; /* broken: the launch after which the context answers nothing but errors; 0: none */
+};
+
+static enum status find_functions(struct functions *f, struct error *e)
+{
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return error_set(e, STATUS_NO_DEVICE, "no driver: %s", dlerror());
+    const struct {
+        void *to; /* a pointer to function */
+        const char *name;
+    } function[] = {
+        {&f->init, "cuInit"},
+        {&f->device_get, "cuDeviceGet"},
+        {&f->device_get_name, "cuDeviceGetName"},
+        {&f->context_retain, "cuDevicePrimaryCtxRetain"},
+        {&f->context_release, "cuDevicePrimaryCtxRelease_v2"},
+        {&f->context_set, "cuCtxSetCurrent"},
+        {&f->module_load, "cuModuleLoadDataEx"},
+        {&f->module_unload, "cuModuleUnload"},
+        {&f->module_function, "cuModuleGetFunction"},
+        {&f->function_set, "cuFuncSetAttribute"},
+        {&f->alloc, "cuMemAlloc_v2"},
+        {&f->release, "cuMemFree_v2"},
+        {&f->copy_to, "cuMemcpyHtoD_v2"},
+        {&f->copy_from, "cuMemcpyDtoH_v2"},
+        {&f->launch, "cuLaunchKernel"},
+        {&f->query, "cuStreamQuery"},
+        {&f->error_name, "cuGetErrorName"},
+    };
+    for (size_t i = 0; i < sizeof function / sizeof *function; i++) {
+        void *found = dlsym(library, function[i].name);
+        if (!found)
+            return error_set(e, STATUS_NO_DEVICE, "libcuda.so.1 has no %s", function[i].name);
+        /* POSIX lets an object pointer hold a function; ISO C only lets its bytes be copied. */
+        memcpy(function[i].to, &found, sizeof found);
+    }
+    return STATUS_OK;
+}
+
+static const char *name_of(const struct module_driver *d, cu_result r, char text[32])
+{
+    const char *name = NULL;
+    if (d->f.error_name(r, &name) == CU_OK && name)
+        return name;
+    snprintf(text, 32, "error %d", r);
+    return text;
+}
+
+static enum status failed(const struct module_driver *d, enum status s, cu_result r, const char *doing, struct error *e)
+{
+    char text[32];
+    return error_set(e, s, "%s: %s", doing, name_of(d, r, text));
+}
+
+static enum status start(struct module_driver *d, struct error *e)
+{
+    cu_result r = d->f.init(0);
+    if (r == CU_OK)
+        r = d->f.device_get(&d->device, 0);
+    if (r == CU_OK)
+        r = d->f.device_get_name(d->name, sizeof d->name, d->device);
+    if (r != CU_OK)
+        return failed(d, STATUS_NO_DEVICE, r, "no GPU", e);
+    r = d->f.context_retain(&d->context, d->device);
+    if (r == CU_OK)
+        r = d->f.context_set(d->context);
+    return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "no context on the GPU", e);
+}
+
+/* The driver takes PTX as a string; a cubin knows its own size. */
+static enum status load(struct module_driver *d, struct error *e)
+{
+    const struct module_sidecar *m = d->sidecar;
+    uint8_t *bytes, *image;
+    size_t size;
+    char log[LOG_BYTES] = "", text[32];
+    int option[] = {CU_JIT_LOG, CU_JIT_LOG_BYTES};
+    void *value[] = {log, (void *)(uintptr_t)(sizeof log - 1)};
+    enum status s = file_read(m->module, 0, &bytes, &size, e);
+    if (s != STATUS_OK)
+        return s;
+    image = realloc(bytes, size + 1);
+    if (!image) {
+        free(bytes);
+        return error_set(e, STATUS_NO_MEMORY, "no memory for the module");
+    }
+    image[size] = '\0';
+    cu_result r = d->f.module_load(&d->module, image, 2, option, value);
+    free(image);
+    log[strcspn(log, "\n")] = '\0';
+    if (r != CU_OK) {
+        s = error_set(e, STATUS_BAD_INPUT, "the driver refuses the module: %s%s%.200s", name_of(d, r, text),
+                      *log ? ": " : "", log);
+        return error_at_path(e, m->module), s;
+    }
+    r = d->f.module_function(&d->function, d->module, m->entry);
+    if (r != CU_OK) {
+        s = error_set(e, STATUS_BAD_INPUT, "no kernel '%.200s' in the module: %s", m->entry, name_of(d, r, text));
+        error_at_path(e, m->path);
+        return error_at_field(e, "entry"), s;
+    }
+    return STATUS_OK;
+}
+
+enum status module_driver_open(const struct module_sidecar *m, struct module_driver **out, struct error *e)
+{
+    struct module_driver *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for a module");
+    d->sidecar = m;
+    enum status s = find_functions(&d->f, e);
+    if (s == STATUS_OK)
+        s = start(d, e);
+    if (s == STATUS_OK)
+        s = load(d, e);
+    if (s != STATUS_OK) {
+        module_driver_close(d);
+        return s;
+    }
+    *out = d;
+    return STATUS_OK;
+}
+
+/* With a broken context every call fails, and after a kernel that did not end they would wait for it: what it held goes
+ * with the process. */
+void module_driver_close(struct module_driver *d)
+{
+    if (!d)
+        return;
+    if (!d->broken) {
+        for (int b = 0; b < BUFFERS; b++)
+            if (d->buffer[b].base)
+                d->f.release(d->buffer[b].base);
+        if (d->module)
+            d->f.module_unload(d->module);
+        if (d->context)
+            d->f.context_release(d->device);
+    }
+    free(d);
+}
+
+const char *module_driver_device(const struct module_driver *d)
+{
+    return d->name;
+}
+
+static enum status check_alive(const struct module_driver *d, struct error *e)
+{
+    return d->broken ? error_set(e, STATUS_SUBJECT, "the GPU is lost to this process since launch %zu", d->broken)
+                     : STATUS_OK;
+}
+
+static void fill_guard(uint8_t guard[MODULE_GUARD])
+{
+    for (size_t i = 0; i < MODULE_GUARD; i++)
+        guard[i] = (uint8_t)(0xa5 ^ (i * 7));
+}
+
+static enum status make_buffer(struct module_driver *d, enum module_buffer b, size_t bytes, struct error *e)
+{
+    struct buffer *to = &d->buffer[b];
+    if (to->base && to->bytes == bytes)
+        return STATUS_OK;
+    if (to->base)
+        d->f.release(to->base);
+    *to = (struct buffer){0};
+    cu_pointer base;
+    cu_result r = d->f.alloc(&base, bytes + 2 * (size_t)MODULE_GUARD);
+    if (r != CU_OK)
+        return failed(d, r == CU_OUT_OF_MEMORY ? STATUS_NO_MEMORY : STATUS_DEVICE, r, "no GPU memory", e);
+    *to = (struct buffer){base, bytes};
+    return STATUS_OK;
+}
+
+enum status module_driver_set(struct module_driver *d, enum module_buffer b, const void *data, size_t bytes,
+                              struct error *e)
+{
+    uint8_t guard[MODULE_GUARD];
+    enum status s = check_alive(d, e);
+    if (s == STATUS_OK)
+        s = make_buffer(d, b, bytes, e);
+    if (s != STATUS_OK)
+        return s;
+    cu_pointer at = d->buffer[b].base;
+    fill_guard(guard);
+    cu_result r = d->f.copy_to(at, guard, MODULE_GUARD);
+    if (r == CU_OK)
+        r = d->f.copy_to(at + MODULE_GUARD, data, bytes);
+    if (r == CU_OK)
+        r = d->f.copy_to(at + MODULE_GUARD + bytes, guard, MODULE_GUARD);
+    return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "copying to the GPU", e);
+}
+
+enum status module_driver_get(struct module_driver *d, enum module_buffer b, void *data, struct error *e)
+{
+    enum status s = check_alive(d, e);
+    if (s != STATUS_OK)
+        return s;
+    cu_result r = d->f.copy_from(data, module_driver_address(d, b), d->buffer[b].bytes);
+    return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "copying from the GPU", e);
+}
+
+uint64_t module_driver_address(const struct module_driver *d, enum module_buffer b)
+{
+    return d->buffer[b].base + MODULE_GUARD;
+}
+
+/* Not a wait without end: a kernel that hangs is an answer. */
+static enum status wait_for_it(struct module_driver *d, struct error *e)
+{
+    const struct timespec nap = {.tv_nsec = POLL_NS};
+    struct timespec begin, now;
+    char text[32];
+    cu_result r;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    while ((r = d->f.query(NULL)) == CU_NOT_READY) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if ((uint64_t)(now.tv_sec - begin.tv_sec) > d->sidecar->seconds) {
+            d->broken = d->launches;
+            return error_set(e, STATUS_SUBJECT, "the kernel did not end within %llu s in launch %zu",
+                             (unsigned long long)d->sidecar->seconds, d->launches);
+        }
+        nanosleep(&nap, NULL);
+    }
+    if (r == CU_OK)
+        return STATUS_OK;
+    d->broken = d->launches;
+    return error_set(e, STATUS_SUBJECT, "the kernel ended with %s in launch %zu", name_of(d, r, text), d->launches);
+}
+
+/* Both guards of a buffer; a broken one is made whole, so that the next launch is judged by itself. */
+static enum status check_guards(struct module_driver *d, enum module_buffer b, struct error *e)
+{
+    static const char *const side[] = {"before the beginning", "past the end"};
+    const struct buffer *of = &d->buffer[b];
+    const cu_pointer at[] = {of->base, of->base + MODULE_GUARD + of->bytes};
+    uint8_t wanted[MODULE_GUARD], found[MODULE_GUARD];
+    fill_guard(wanted);
+    for (int i = 0; i < 2; i++) {
+        cu_result r = d->f.copy_from(found, at[i], MODULE_GUARD);
+        if (r != CU_OK)
+            return failed(d, STATUS_DEVICE, r, "copying from the GPU", e);
+        if (memcmp(found, wanted, MODULE_GUARD) == 0)
+            continue;
+        d->f.copy_to(at[i], wanted, MODULE_GUARD);
+        return error_set(e, STATUS_SUBJECT, "the kernel wrote %s of %s in launch %zu", side[i],
+                         module_buffer_name(d->sidecar, b), d->launches);
+    }
+    return STATUS_OK;
+}
+
+enum status module_driver_launch(struct module_driver *d, const struct module_launch *l, struct error *e)
+{
+    enum status s = check_alive(d, e);
+    if (s != STATUS_OK)
+        return s;
+    cu_result r = CU_OK;
+    if (l->shared > DEFAULT_SHARED)
+        r = d->f.function_set(d->function, CU_DYNAMIC_SHARED, (int)l->shared);
+    if (r == CU_OK)
+        r = d->f.launch(d->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1], l->block[2],
+                        l->shared, NULL, l->parameters, NULL);
+    if (r != CU_OK) {
+        char text[32];
+        s = error_set(e, STATUS_BAD_INPUT,
+                      "the driver refuses a launch of %u x %u x %u blocks of %u x %u x %u threads, %u bytes shared: %s",
+                      l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1], l->block[2], l->shared,
+                      name_of(d, r, text));
+        return error_at_path(e, d->sidecar->path), s;
+    }
+    d->launches++;
+    s = wait_for_it(d, e);
+    for (int b = 0; s == STATUS_OK && b < BUFFERS; b++)
+        if (d->buffer[b].base)
+            s = check_guards(d, (enum module_buffer)b, e);
+    return s;
+}
