@@ -7,6 +7,11 @@
 #include "oracle/io/file.h"
 #include "oracle/io/json.h"
 
+static const char *plural(uint32_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
 static uint32_t larger(uint32_t a, uint32_t b)
 {
     return a > b ? a : b;
@@ -38,6 +43,9 @@ static enum status derive_make(const char *op, const char *from, struct derived 
         return s;
     wgmma_format(&d->tile.op, d->op);
     snprintf(d->from, sizeof d->from, "%s", from);
+    for (char *c = d->from; *c; c++) /* it stands in a comment of the C */
+        if (*c < ' ' || *c > '~' || *c == '*' || *c == '\\')
+            *c = '?';
     d->preswizzled = d->direct.values.width < PLAN_WIDTH;
     if (!d->preswizzled)
         return STATUS_OK;
@@ -92,13 +100,14 @@ static enum status add_loader_layouts(const struct derived *d, const struct load
 /* format: "cute", "linear", or anything else for both. */
 static enum status add_layouts(const struct derived *d, const char *format, struct text *out, struct error *e)
 {
-    text_add(out,
-             "# (thread, (part, register)) of %u steps of K to (stored row @0, code of the row @1), added to the place "
-             "of the tile and window\n",
-             d->direct.values.steps);
+    text_add(
+        out,
+        "# (thread, (part, register)) of %u step%s of K to (stored row @0, code of the row @1), added to the place "
+        "of the tile and window\n",
+        d->direct.values.steps, plural(d->direct.values.steps));
     enum status s = add_loader_layouts(d, &d->direct, "", format, out, e);
     if (s == STATUS_OK && d->preswizzled) {
-        text_add(out, "# the same for %u steps, stored anew\n", d->wide.values.steps);
+        text_add(out, "# the same for %u step%s, stored anew\n", d->wide.values.steps, plural(d->wide.values.steps));
         s = add_loader_layouts(d, &d->wide, "preswizzled ", format, out, e);
     }
     return s;
@@ -120,11 +129,6 @@ static void add_order(const struct derived *d, struct text *out)
         text_add(out, "%sv%02u", i ? " " : "", order[i]);
 }
 
-static const char *plural(uint32_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
 static void add_plan_words(const struct derived *d, const struct loader *l, struct text *out)
 {
     const struct plan *p = &l->values;
@@ -140,14 +144,14 @@ static void add_plan_words(const struct derived *d, const struct loader *l, stru
     if (l->packing.scaled)
         text_add(out, "; scales: %u load%s of %u byte%s%s", l->scales.loads, plural(l->scales.loads), l->scales.width,
                  plural(l->scales.width), l->scales.clean ? "" : ", not all of it used");
-    text_add(out, "; N %% %u and K %% %u must be 0", l->n_multiple, l->k_multiple);
+    emit_needs(l, "; needs ", "", out);
 }
 
 static void add_words(const struct derived *d, struct text *out)
 {
-    text_add(out, "%s, A from %s. Widest load %s: %u bytes; ", d->op, d->from,
-             d->direct.values.clean ? "that needs no shuffle" : "(none does without a shuffle)",
-             d->direct.values.width);
+    text_add(out, "%s, A from %s. Widest load %s: %u byte%s. ", d->op, d->from,
+             d->direct.values.clean ? "that needs no shuffle" : "(none does without a shuffle)", d->direct.values.width,
+             plural(d->direct.values.width));
     add_plan_words(d, &d->direct, out);
     text_add(out, ".\nRegister order: ");
     add_order(d, out);

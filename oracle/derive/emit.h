@@ -28,8 +28,10 @@ void emit_c(const struct derived *d, struct text *out);
 /* The functions of one storage; kind "value" or "scale". emit_c is made of these. bits: also the place of every bit. */
 void emit_address(const struct storage *s, const struct plan *p, const char *prefix, const char *kind, bool bits,
                   struct text *out);
-/* Where in a stored row this dimension of (n, k) stands: "(n & 0x1u) << 6 | ..." as a C expression. dim: STORAGE_ROW or
- * STORAGE_POSITION, less the lowest `drop` bits. */
+/* "N % 16 == 0, K % 2 == 0" between two texts; nothing where every N and K will do. */
+void emit_needs(const struct loader *l, const char *before, const char *after, struct text *out);
+/* One dimension of the image of a linear map as a C expression, "(n << 6 & 0x40u) | ...", less its lowest `drop` bits.
+ * names: of the coordinates; those without a name are 0. */
 void emit_terms(const struct layout *map, int dim, uint32_t drop, const char *const names[], struct text *out);
 
 /* Slots of a window to (row, code of the row), whatever the tile and the window: what is added to the place where these

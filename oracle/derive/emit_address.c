@@ -1,6 +1,6 @@
 #include "oracle/derive/emit.h"
 
-enum { BYTE = 8, BYTE_BITS = 3, POSITION_BITS = 16 };
+enum { BYTE = 8, BYTE_BITS = 3, POSITION_BITS = 32 };
 
 /* Bit `to` of the result is, among others, bit `from` of a coordinate. Those with the same distance move together. */
 static uint32_t moved(const struct layout *map, int from_dim, int dim, uint32_t drop, int shift)
@@ -14,47 +14,63 @@ static uint32_t moved(const struct layout *map, int from_dim, int dim, uint32_t 
     return mask;
 }
 
-void emit_terms(const struct layout *map, int dim, uint32_t drop, const char *const names[], struct text *out)
+/* How many terms there are, and how they join: where two coordinates move one bit, it is their exclusive or; everywhere
+ * else that is the same as an or. */
+static int count_terms(const struct layout *map, int dim, uint32_t drop, const char *const names[], const char **join)
 {
     int terms = 0;
-    /* Where two coordinates move one bit, it is their exclusive or; everywhere else that is the same as an or. */
     uint32_t seen = 0;
-    const char *join = " | ";
-    for (int pass = 0; pass < 2; pass++)
-        for (int d = 0; d < map->domain.rank; d++)
-            for (int shift = POSITION_BITS - 1; shift > -POSITION_BITS; shift--) {
-                uint32_t mask = names[d] ? moved(map, d, dim, drop, shift) : 0;
-                if (mask == 0)
-                    continue;
-                if (pass == 0) {
-                    join = seen & mask ? " ^ " : join;
-                    seen |= mask;
-                    continue;
-                }
-                text_add(out, "%s(%s", terms++ ? join : "", names[d]);
-                if (shift != 0)
-                    text_add(out, " %s %d", shift > 0 ? "<<" : ">>", shift > 0 ? shift : -shift);
-                text_add(out, " & 0x%xu)", mask);
-            }
+    *join = " | ";
+    for (int d = 0; d < map->domain.rank; d++)
+        for (int shift = POSITION_BITS - 1; shift > -POSITION_BITS; shift--) {
+            uint32_t mask = names[d] ? moved(map, d, dim, drop, shift) : 0;
+            terms += mask != 0;
+            if (seen & mask)
+                *join = " ^ ";
+            seen |= mask;
+        }
+    return terms;
+}
+
+void emit_terms(const struct layout *map, int dim, uint32_t drop, const char *const names[], struct text *out)
+{
+    const char *join;
+    int terms = count_terms(map, dim, drop, names, &join), written = 0;
+    for (int d = 0; d < map->domain.rank; d++)
+        for (int shift = POSITION_BITS - 1; shift > -POSITION_BITS; shift--) {
+            uint32_t mask = names[d] ? moved(map, d, dim, drop, shift) : 0;
+            if (mask == 0)
+                continue;
+            text_add(out, "%s%s%s", written++ ? join : "", terms > 1 ? "(" : "", names[d]);
+            if (shift != 0)
+                text_add(out, " %s %d", shift > 0 ? "<<" : ">>", shift > 0 ? shift : -shift);
+            text_add(out, " & 0x%xu%s", mask, terms > 1 ? ")" : "");
+        }
     if (terms == 0)
         text_add(out, "0u");
 }
 
-/* block / extent * step + (terms): the block, then the place in it. */
+/* (size_t)NAME / extent * step, without what does nothing. round: up, not down. */
+static void add_blocks(const char *name, uint32_t extent, uint32_t step, bool round, struct text *out)
+{
+    if (extent > 1 && round)
+        text_add(out, "((size_t)%s + %uu) / %uu", name, extent - 1, extent);
+    else if (extent > 1)
+        text_add(out, "(size_t)(%s / %uu)", name, extent);
+    else
+        text_add(out, "(size_t)%s", name);
+    if (step > 1)
+        text_add(out, " * %uu", step);
+}
+
+/* The block, then the place in it. */
 static void add_axis(const struct storage *s, int dim, uint32_t drop, const char *const names[], struct text *out)
 {
+    const char *join;
     bool along_k = (dim == STORAGE_ROW) == s->rows_along_k;
-    const char *name = names[along_k ? STORAGE_K : STORAGE_N];
-    uint32_t extent = s->block.domain.extent[along_k ? STORAGE_K : STORAGE_N];
-    text_add(out, extent > 1 ? "(size_t)(%s / %uu) * %uu" : "(size_t)%s", name, extent,
-             s->block.codomain.extent[dim] >> drop);
-    if (extent == 1 && s->block.codomain.extent[dim] >> drop > 1)
-        text_add(out, " * %uu", s->block.codomain.extent[dim] >> drop);
-    bool inside = false;
-    for (int d = 0; d < s->block.domain.rank; d++)
-        for (int bit = 0; names[d] && 1u << bit < s->block.domain.extent[d]; bit++)
-            inside = inside || s->block.image[d][bit].at[dim] >> drop;
-    if (!inside)
+    int along = along_k ? STORAGE_K : STORAGE_N;
+    add_blocks(names[along], s->block.domain.extent[along], s->block.codomain.extent[dim] >> drop, false, out);
+    if (count_terms(&s->block, dim, drop, names, &join) == 0)
         return;
     text_add(out, " + (");
     emit_terms(&s->block, dim, drop, names, out);
@@ -66,17 +82,15 @@ static void add_shape(const struct storage *s, const char *prefix, const char *k
     const uint32_t *from = s->block.domain.extent, *to = s->block.codomain.extent;
     uint32_t n = from[STORAGE_N], k = from[STORAGE_K] * s->share;
     const char *right = s->rows_along_k ? "N" : "K", *down = s->rows_along_k ? "K" : "N";
-    uint32_t right_extent = s->rows_along_k ? n : k, down_extent = s->rows_along_k ? k : n;
     text_add(out,
              "/* Bytes from one stored row to the next, when none are left out; and of a matrix. */\n"
-             "FO_FN size_t %s_%s_pitch(uint32_t N, uint32_t K)\n{\n"
-             "    (void)%s;\n"
-             "    return ((size_t)%s + %uu) / %uu * %uu;\n}\n"
-             "FO_FN size_t %s_%s_bytes(uint32_t N, uint32_t K, size_t pitch)\n{\n"
-             "    (void)%s;\n"
-             "    return ((size_t)%s + %uu) / %uu * %uu * pitch;\n}\n\n",
-             prefix, kind, down, right, right_extent - 1, right_extent, to[STORAGE_POSITION] / BYTE, prefix, kind,
-             right, down, down_extent - 1, down_extent, to[STORAGE_ROW]);
+             "FO_FN size_t %s_%s_pitch(uint32_t N, uint32_t K)\n{\n    (void)%s;\n    return ",
+             prefix, kind, down);
+    add_blocks(right, s->rows_along_k ? n : k, to[STORAGE_POSITION] / BYTE, true, out);
+    text_add(out, ";\n}\nFO_FN size_t %s_%s_bytes(uint32_t N, uint32_t K, size_t pitch)\n{\n    (void)%s;\n    return ",
+             prefix, kind, right);
+    add_blocks(down, s->rows_along_k ? k : n, to[STORAGE_ROW], true, out);
+    text_add(out, " * pitch;\n}\n\n");
 }
 
 /* The place of any bit of any code, for those who store weights anew. */
@@ -85,12 +99,13 @@ static void add_bit(const struct storage *s, const char *prefix, const char *kin
     static const char *const names[] = {"n", "k", "b"};
     text_add(out, "/* Bit b of the code of (n, k): its place, in bits from the begin of the matrix. */\n");
     if (s->scattered) {
-        text_add(out, "FO_TABLE uint8_t %s_%s_word[32] = {", prefix, kind);
+        text_add(out, "static const uint8_t %s_%s_word[32] = {", prefix, kind);
         for (int i = 0; i < STORAGE_WORD; i++)
             text_add(out, "%s%u", i ? ", " : "", s->word[i]);
         text_add(out, "};\n");
     }
-    text_add(out, "FO_FN size_t %s_%s_bit(uint32_t n, uint32_t k, uint32_t b, size_t pitch)\n{\n", prefix, kind);
+    text_add(out, "static inline size_t %s_%s_bit(uint32_t n, uint32_t k, uint32_t b, size_t pitch)\n{\n", prefix,
+             kind);
     if (s->share > 1)
         text_add(out, "    k /= %uu;\n", s->share);
     text_add(out, "    size_t row = ");

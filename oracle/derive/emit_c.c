@@ -9,10 +9,8 @@ static const char head[] = "#include <stddef.h>\n"
                            "#include <string.h>\n\n"
                            "#if defined(__CUDACC__)\n"
                            "#define FO_FN static __host__ __device__ __forceinline__\n"
-                           "#define FO_TABLE static const\n"
                            "#else\n"
                            "#define FO_FN static inline\n"
-                           "#define FO_TABLE static const\n"
                            "#endif\n\n";
 
 /* Products and sums of two bf16 at once. On the host every one of them is exact in binary32 (or overflows). */
@@ -149,7 +147,7 @@ static void add_gather(const struct derived *d, const struct loader *l, uint32_t
                 }
             if (mask == 0)
                 continue;
-            text_add(out, "%s(v[%u]", terms++ ? " | " : "", word);
+            text_add(out, "%s(v[%u]", terms++ ? " |\n                        " : "", word);
             if (shift != 0)
                 text_add(out, " %s %d", shift > 0 ? "<<" : ">>", shift > 0 ? shift : -shift);
             text_add(out, " & 0x%08xu)", mask);
@@ -184,6 +182,18 @@ static void add_registers(const struct derived *d, const struct loader *l, const
         }
 }
 
+void emit_needs(const struct loader *l, const char *before, const char *after, struct text *out)
+{
+    if (l->n_multiple == 1 && l->k_multiple == 1)
+        return;
+    text_add(out, "%s", before);
+    if (l->n_multiple > 1)
+        text_add(out, "N %% %u == 0%s", l->n_multiple, l->k_multiple > 1 ? ", " : "");
+    if (l->k_multiple > 1)
+        text_add(out, "K %% %u == 0", l->k_multiple);
+    text_add(out, "%s", after);
+}
+
 static void add_loader(const struct derived *d, const struct loader *l, const char *prefix, const char *macro,
                        struct text *out)
 {
@@ -195,12 +205,14 @@ static void add_loader(const struct derived *d, const struct loader *l, const ch
     text_add(
         out,
         "#define %s_STEPS %uu\n"
-        "/* The registers of A of %u steps of K, for `thread` (0..127) of the warpgroup that has rows n0 .. n0+63; k0 "
-        "is a\n * multiple of %u. What lies beyond N or K reads as 0. needs: N %% %u == 0, K %% %u == 0. */\n"
-        "FO_FN void %s_load_a(const struct fo_weights *w, uint32_t n0, uint32_t k0, uint32_t thread, "
-        "uint32_t a[%s_STEPS][%u])\n{\n    uint32_t n = n0 + (",
-        macro, l->values.steps, l->values.steps, l->values.steps * d->tile.step_k, l->n_multiple, l->k_multiple, prefix,
-        macro, d->tile.regs);
+        "/* The registers of A of the next %s_STEPS steps of K, for `thread` (0..127) of the warpgroup that has rows\n"
+        " * n0 .. n0+63; k0 is a multiple of %u. What lies beyond N or K reads as 0.",
+        macro, l->values.steps, macro, l->values.steps * d->tile.step_k);
+    emit_needs(l, " needs: ", ".", out);
+    text_add(out,
+             " */\nFO_FN void %s_load_a(const struct fo_weights *w, uint32_t n0, uint32_t k0, uint32_t thread,\n"
+             "                     uint32_t a[%s_STEPS][%u])\n{\n    uint32_t n = n0 + (",
+             prefix, macro, d->tile.regs);
     emit_terms(&map, 0, 0, thread, out);
     text_add(out, ");\n    uint32_t k = k0 + (");
     emit_terms(&map, 1, 0, thread, out);

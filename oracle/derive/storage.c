@@ -7,7 +7,7 @@
 #include "reference/scale_swizzle.h"
 #include "reference/value_swizzle.h"
 
-enum { BYTE = 8 };
+enum { BYTE = 8, MOST = 256 /* rows and columns of a block, columns of a scale */ };
 
 static bool is_power(uint32_t x)
 {
@@ -54,11 +54,10 @@ enum status storage_check(struct storage *s, struct error *e)
     const uint32_t *from = l->domain.extent, *to = l->codomain.extent;
     if (s->bits < 4 || s->bits > STORAGE_WORD || !is_power(s->bits))
         return error_set(e, STATUS_BAD_INPUT, "codes of %u bits; they have 4, 8, 16 or 32", s->bits);
-    if (!is_power(s->share))
-        return error_set(e, STATUS_BAD_INPUT, "%u columns share a code; it must be a power of two", s->share);
-    if (!is_power(from[STORAGE_N]) || !is_power(from[STORAGE_K]) || from[STORAGE_N] > 1u << 12 ||
-        from[STORAGE_K] > 1u << 12)
-        return error_set(e, STATUS_BAD_INPUT, "a block of %u x %u; use powers of two up to 4096", from[STORAGE_N],
+    if (!is_power(s->share) || s->share > MOST)
+        return error_set(e, STATUS_BAD_INPUT, "%u columns share a code; use a power of two up to 256", s->share);
+    if (!is_power(from[STORAGE_N]) || !is_power(from[STORAGE_K]) || from[STORAGE_N] > MOST || from[STORAGE_K] > MOST)
+        return error_set(e, STATUS_BAD_INPUT, "a block of %u x %u; use powers of two up to 256", from[STORAGE_N],
                          from[STORAGE_K]);
     if (!is_power(to[STORAGE_ROW]) || !is_power(to[STORAGE_POSITION]) || to[STORAGE_POSITION] % BYTE != 0 ||
         (uint64_t)to[STORAGE_ROW] * to[STORAGE_POSITION] != (uint64_t)from[STORAGE_N] * from[STORAGE_K] * s->bits)
