@@ -99,7 +99,7 @@ static void add_bit(const struct storage *s, const char *prefix, const char *kin
     static const char *const names[] = {"n", "k", "b"};
     text_add(out, "/* Bit b of the code of (n, k): its place, in bits from the begin of the matrix. */\n");
     if (s->scattered) {
-        text_add(out, "static const uint8_t %s_%s_word[32] = {", prefix, kind);
+        text_add(out, "static const uint8_t %s_%s_scattered[32] = {", prefix, kind);
         for (int i = 0; i < STORAGE_WORD; i++)
             text_add(out, "%s%u", i ? ", " : "", s->word[i]);
         text_add(out, "};\n");
@@ -114,38 +114,74 @@ static void add_bit(const struct storage *s, const char *prefix, const char *kin
     add_axis(s, STORAGE_POSITION, 0, names, out);
     text_add(out, ";\n");
     if (s->scattered)
-        text_add(out, "    position = position / 32u * 32u + %s_%s_word[position %% 32u];\n", prefix, kind);
+        text_add(out, "    position = position / 32u * 32u + %s_%s_scattered[position %% 32u];\n", prefix, kind);
     text_add(out, "    return row * pitch * 8u + position;\n}\n\n");
+}
+
+/* Undoes the scattering: bits of a word that go the same way go together. */
+static void add_word(const struct storage *s, const char *prefix, const char *kind, struct text *out)
+{
+    text_add(out,
+             "/* A stored word with the bits of each code side by side. */\n"
+             "FO_FN uint32_t %s_%s_word(uint32_t w)\n{\n    return ",
+             prefix, kind);
+    int terms = 0;
+    for (int shift = STORAGE_WORD - 1; shift > -STORAGE_WORD; shift--) {
+        uint32_t mask = 0;
+        for (int i = 0; i < STORAGE_WORD; i++)
+            if (s->word[i] + shift == i)
+                mask |= 1u << i;
+        if (mask == 0)
+            continue;
+        text_add(out, "%s(w", terms++ ? " |\n           " : "");
+        if (shift != 0)
+            text_add(out, " %s %d", shift > 0 ? "<<" : ">>", shift > 0 ? shift : -shift);
+        text_add(out, " & 0x%08xu)", mask);
+    }
+    text_add(out, ";\n}\n\n");
+}
+
+/* The place of a code in its load, where that depends on the thread. low: the bits of the position that say it. */
+static void add_shift(const struct storage *s, uint32_t low, const char *const names[], const char *prefix,
+                      const char *kind, struct text *out)
+{
+    struct layout map = s->block;
+    for (int d = 0; d < map.domain.rank; d++)
+        for (int bit = 0; bit < LAYOUT_BITS; bit++)
+            map.image[d][bit].at[STORAGE_POSITION] &= low;
+    text_add(out,
+             "/* Bit of that load at which the code of (n, k) begins. */\n"
+             "FO_FN uint32_t %s_%s_shift(uint32_t n, uint32_t k)\n{\n    (void)n, (void)k;\n    return ",
+             prefix, kind);
+    emit_terms(&map, STORAGE_POSITION, 0, names, out);
+    text_add(out, ";\n}\n\n");
+    if (s->scattered)
+        add_word(s, prefix, kind, out);
 }
 
 void emit_address(const struct storage *s, const struct plan *p, const char *prefix, const char *kind, bool bits,
                   struct text *out)
 {
     static const char *const names[] = {"n", "k", NULL};
+    uint32_t low = p->width * BYTE - 1;
+    struct storage load = *s; /* of loads, not of codes */
+    for (int d = 0; d < load.block.domain.rank; d++)
+        for (int bit = 0; bit < LAYOUT_BITS; bit++)
+            load.block.image[d][bit].at[STORAGE_POSITION] &= p->shifted ? ~low : UINT32_MAX;
     add_shape(s, prefix, kind, out);
     text_add(out,
-             "/* Byte of the load that begins with row n, column k%s. */\n"
+             "/* Byte of the load that holds row n, column k%s. */\n"
              "FO_FN size_t %s_%s_offset(uint32_t n, uint32_t k, size_t pitch)\n{\n",
              s->share > 1 ? " (any of those that share the scale)" : "", prefix, kind);
     if (s->share > 1)
         text_add(out, "    k /= %uu;\n", s->share);
     text_add(out, "    size_t row = ");
-    add_axis(s, STORAGE_ROW, 0, names, out);
+    add_axis(&load, STORAGE_ROW, 0, names, out);
     text_add(out, ";\n    size_t byte = ");
-    add_axis(s, STORAGE_POSITION, BYTE_BITS, names, out);
+    add_axis(&load, STORAGE_POSITION, BYTE_BITS, names, out);
     text_add(out, ";\n    return row * pitch + byte;\n}\n\n");
-    if (p->shifted) {
-        struct layout low = s->block;
-        for (int d = 0; d < low.domain.rank; d++)
-            for (int bit = 0; bit < LAYOUT_BITS; bit++)
-                low.image[d][bit].at[STORAGE_POSITION] &= BYTE - 1;
-        text_add(out,
-                 "/* Bit of that byte at which the code of (n, k) begins. */\n"
-                 "FO_FN uint32_t %s_%s_shift(uint32_t n, uint32_t k)\n{\n    (void)n, (void)k;\n    return ",
-                 prefix, kind);
-        emit_terms(&low, STORAGE_POSITION, 0, names, out);
-        text_add(out, ";\n}\n\n");
-    }
+    if (p->shifted)
+        add_shift(s, low, names, prefix, kind, out);
     if (bits)
         add_bit(s, prefix, kind, out);
 }

@@ -158,7 +158,10 @@ static void add_registers(const struct derived *d, const struct loader *l, const
 {
     const struct plan *p = &l->values, *q = &l->scales;
     for (uint32_t i = 0; p->shifted && i < p->loads; i++) {
-        text_add(out, "    v[%u] >>= %s_value_shift(", i, prefix);
+        if (l->packing.values.scattered)
+            text_add(out, "    v[%u] = %s_value_word(v[%u]) >> %s_value_shift(", i, prefix, i, prefix);
+        else
+            text_add(out, "    v[%u] >>= %s_value_shift(", i, prefix);
         add_sum("n", p->load[i].address.n, out);
         text_add(out, ", ");
         add_sum("k", p->load[i].address.k, out);

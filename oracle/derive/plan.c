@@ -193,16 +193,18 @@ static bool try_clean(const struct storage *s, const struct tile *t, uint32_t st
     return gather(s, t, p, &g) && all_used(p, &g) && same_everywhere(s, t, p);
 }
 
-/* Every slot loads its own code, and shifts it to where it is wanted: waste, but right. */
+/* Every slot loads its own code (or the word that its bits are scattered in), and shifts it to where it is wanted:
+ * waste, but right. */
 static enum status plan_single(const struct storage *s, const struct tile *t, uint32_t steps, struct plan *p,
                                struct error *e)
 {
-    bool together = !s->scattered;
+    bool together = true;
     for (uint32_t b = 1; b < s->bits; b++)
         together = together && storage_place(s, 0, 0, b).bit == b;
     if (!together)
         return error_set(e, STATUS_UNSUPPORTED, "the bits of one code are spread over more than one thread can load");
-    *p = (struct plan){.steps = steps, .width = s->bits < BYTE ? 1 : s->bits / BYTE, .shifted = s->bits < BYTE};
+    uint32_t code_bytes = s->bits < BYTE ? 1 : s->bits / BYTE, width = s->scattered ? STORAGE_WORD / BYTE : code_bytes;
+    *p = (struct plan){.steps = steps, .width = width, .shifted = s->bits < width * BYTE};
     p->loads = tile_slots(t, steps);
     for (uint32_t slot = 0; slot < p->loads; slot++) {
         struct offset o = tile_slot(t, slot);

@@ -31,7 +31,7 @@ struct plan {
     uint32_t steps, width; /* of a window; bytes of a load */
     uint32_t loads;
     bool clean;   /* no shuffle: every bit of every load belongs to the thread */
-    bool shifted; /* not clean, and where in its byte a code stands depends on the thread */
+    bool shifted; /* not clean, and where in its load a code stands depends on the thread */
     struct plan_load load[PLAN_SLOTS];
     uint8_t at[PLAN_SLOTS];                /* which load holds a slot */
     uint8_t bit[PLAN_SLOTS][STORAGE_WORD]; /* and where in it each bit of its code stands (shifted: 0, 1, ...) */
