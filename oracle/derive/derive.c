@@ -76,9 +76,9 @@ static enum status add_storage_layout(const struct storage *s, const struct tile
         emit_linear(&window, out);
     }
     layout_free(&window);
-    if (s->scattered) {
-        text_add(out, "%s word: bits 0 .. 31 of every stored 32-bit word stand at [", title);
-        for (int i = 0; i < STORAGE_WORD; i++)
+    if (s->word_bits) {
+        text_add(out, "%s word: bits 0 .. %u of every stored word stand at [", title, s->word_bits - 1);
+        for (uint32_t i = 0; i < s->word_bits; i++)
             text_add(out, "%s%u", i ? ", " : "", s->word[i]);
         text_add(out, "]\n");
     }

@@ -98,9 +98,9 @@ static void add_bit(const struct storage *s, const char *prefix, const char *kin
 {
     static const char *const names[] = {"n", "k", "b"};
     text_add(out, "/* Bit b of the code of (n, k): its place, in bits from the begin of the matrix. */\n");
-    if (s->scattered) {
-        text_add(out, "static const uint8_t %s_%s_scattered[32] = {", prefix, kind);
-        for (int i = 0; i < STORAGE_WORD; i++)
+    if (s->word_bits) {
+        text_add(out, "static const uint8_t %s_%s_scattered[%u] = {", prefix, kind, s->word_bits);
+        for (uint32_t i = 0; i < s->word_bits; i++)
             text_add(out, "%s%u", i ? ", " : "", s->word[i]);
         text_add(out, "};\n");
     }
@@ -113,8 +113,9 @@ static void add_bit(const struct storage *s, const char *prefix, const char *kin
     text_add(out, ";\n    size_t position = ");
     add_axis(s, STORAGE_POSITION, 0, names, out);
     text_add(out, ";\n");
-    if (s->scattered)
-        text_add(out, "    position = position / 32u * 32u + %s_%s_scattered[position %% 32u];\n", prefix, kind);
+    if (s->word_bits)
+        text_add(out, "    position = position / %uu * %uu + %s_%s_scattered[position %% %uu];\n", s->word_bits,
+                 s->word_bits, prefix, kind, s->word_bits);
     text_add(out, "    return row * pitch * 8u + position;\n}\n\n");
 }
 
@@ -128,7 +129,7 @@ static void add_word(const struct storage *s, const char *prefix, const char *ki
     int terms = 0;
     for (int shift = STORAGE_WORD - 1; shift > -STORAGE_WORD; shift--) {
         uint32_t mask = 0;
-        for (int i = 0; i < STORAGE_WORD; i++)
+        for (int i = 0; i < (int)s->word_bits; i++)
             if (s->word[i] + shift == i)
                 mask |= 1u << i;
         if (mask == 0)
@@ -155,7 +156,7 @@ static void add_shift(const struct storage *s, uint32_t low, const char *const n
              prefix, kind);
     emit_terms(&map, STORAGE_POSITION, 0, names, out);
     text_add(out, ";\n}\n\n");
-    if (s->scattered)
+    if (s->word_bits)
         add_word(s, prefix, kind, out);
 }
 

@@ -158,7 +158,7 @@ static void add_registers(const struct derived *d, const struct loader *l, const
 {
     const struct plan *p = &l->values, *q = &l->scales;
     for (uint32_t i = 0; p->shifted && i < p->loads; i++) {
-        if (l->packing.values.scattered)
+        if (l->packing.values.word_bits)
             text_add(out, "    v[%u] = %s_value_word(v[%u]) >> %s_value_shift(", i, prefix, i, prefix);
         else
             text_add(out, "    v[%u] >>= %s_value_shift(", i, prefix);

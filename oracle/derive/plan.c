@@ -203,7 +203,8 @@ static enum status plan_single(const struct storage *s, const struct tile *t, ui
         together = together && storage_place(s, 0, 0, b).bit == b;
     if (!together)
         return error_set(e, STATUS_UNSUPPORTED, "the bits of one code are spread over more than one thread can load");
-    uint32_t code_bytes = s->bits < BYTE ? 1 : s->bits / BYTE, width = s->scattered ? STORAGE_WORD / BYTE : code_bytes;
+    uint32_t code_bytes = s->bits < BYTE ? 1 : s->bits / BYTE, width = s->word_bits / BYTE;
+    width = width > code_bytes ? width : code_bytes;
     *p = (struct plan){.steps = steps, .width = width, .shifted = s->bits < width * BYTE};
     p->loads = tile_slots(t, steps);
     for (uint32_t slot = 0; slot < p->loads; slot++) {

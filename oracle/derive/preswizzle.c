@@ -36,8 +36,8 @@ static void append(struct storage *s, struct point p, uint32_t *position)
 
 static struct storage empty(const struct tile *t, uint32_t bits, uint32_t steps, uint32_t share, uint32_t *position)
 {
-    uint32_t columns = steps * t->step_k / share;
-    struct storage s = storage_block(bits, share, WGMMA_M, columns ? columns : 1, 1, WGMMA_M * columns * bits);
+    uint32_t columns = steps * t->step_k > share ? steps * t->step_k / share : 1;
+    struct storage s = storage_block(bits, share, WGMMA_M, columns, 1, WGMMA_M * columns * bits);
     for (*position = 1; *position < bits; *position *= 2)
         s.block.image[STORAGE_BIT][log2_of(*position)].at[STORAGE_POSITION] = *position;
     return s;

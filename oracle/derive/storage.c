@@ -64,9 +64,9 @@ enum status storage_check(struct storage *s, struct error *e)
         return error_set(e, STATUS_BAD_INPUT,
                          "a block of %u x %u codes of %u bits does not fill %u stored rows of %u bits, whole bytes",
                          from[STORAGE_N], from[STORAGE_K], s->bits, to[STORAGE_ROW], to[STORAGE_POSITION]);
-    if (s->scattered && to[STORAGE_POSITION] % STORAGE_WORD != 0)
-        return error_set(e, STATUS_BAD_INPUT, "%u bits of a block are no whole words to scatter bits in",
-                         to[STORAGE_POSITION]);
+    if (s->word_bits && (s->word_bits < s->bits || to[STORAGE_POSITION] % s->word_bits != 0))
+        return error_set(e, STATUS_BAD_INPUT, "words of %u bits fit neither codes of %u bits nor %u bits of a block",
+                         s->word_bits, s->bits, to[STORAGE_POSITION]);
     bool bijective;
     enum status st = layout_check(l, &bijective, e);
     if (st != STATUS_OK)
@@ -95,7 +95,7 @@ struct place storage_place(const struct storage *s, uint64_t n, uint64_t k, uint
 
 uint64_t storage_scatter(const struct storage *s, uint64_t bit)
 {
-    return s->scattered ? bit / STORAGE_WORD * STORAGE_WORD + s->word[bit % STORAGE_WORD] : bit;
+    return s->word_bits ? bit / s->word_bits * s->word_bits + s->word[bit % s->word_bits] : bit;
 }
 
 static uint64_t blocks(uint64_t count, uint64_t extent)
@@ -117,10 +117,23 @@ uint64_t storage_bytes(const struct storage *s, uint64_t N, uint64_t K)
     return down * to[STORAGE_ROW] * storage_pitch(s, N, K);
 }
 
-/* The images of a swizzle that the reference knows as a function: what each bit of n and k does to its index. */
-static struct point split(size_t index, size_t stride)
+/* What a bit of n or k does to the index of a swizzle that the reference knows as a function. */
+static struct point place_of_scale(size_t index, size_t stride)
 {
     return (struct point){{(uint32_t)(index / stride), (uint32_t)(index % stride * BYTE)}};
+}
+
+/* The packing takes the low nibbles of a word's four bytes to its low half and the high ones to its high half, and then
+ * scatters bits inside the halves, alike in both:
+ *
+ *     bit     31 .. 16                                  15 .. 0
+ *     holds   high nibbles of bytes 3 2 1 0             low nibbles of bytes 3 2 1 0
+ */
+enum { HALF = 16, NIBBLE = 4, WORD_BYTES = 4 };
+static struct point place_of_value(size_t index, size_t stride)
+{
+    size_t byte = index % stride, word = byte / WORD_BYTES;
+    return (struct point){{(uint32_t)(index / stride), (uint32_t)(word * 2 * HALF + byte % WORD_BYTES * NIBBLE)}};
 }
 
 static enum status hopper_values(struct storage *out, struct error *e)
@@ -130,17 +143,17 @@ static enum status hopper_values(struct storage *out, struct error *e)
                                         VALUE_SWIZZLE_MIN_BYTES, 0, e);
     if (st != STATUS_OK)
         return st;
-    struct storage s = storage_block(4, 1, (uint32_t)v.rows, (uint32_t)v.row_bytes * 2,
+    struct storage s = storage_block(NIBBLE, 1, (uint32_t)v.rows, (uint32_t)v.row_bytes * 2,
                                      (uint32_t)value_swizzle_rows(&v), (uint32_t)v.stride * BYTE);
     add_code_bits(&s);
     for (uint32_t n = 1; n < v.rows; n *= 2)
-        *image_of(&s, STORAGE_N, n) = split(value_swizzle_index(&v, n, 0), v.stride);
-    image_of(&s, STORAGE_K, 1)->at[STORAGE_POSITION] = 4; /* the odd column is the high nibble */
+        *image_of(&s, STORAGE_N, n) = place_of_value(value_swizzle_index(&v, n, 0), v.stride);
+    image_of(&s, STORAGE_K, 1)->at[STORAGE_POSITION] = HALF; /* the odd column is the high nibble */
     for (uint32_t byte = 1; byte < v.row_bytes; byte *= 2)
-        *image_of(&s, STORAGE_K, 2 * byte) = split(value_swizzle_index(&v, 0, byte), v.stride);
-    s.scattered = true;
-    for (uint32_t i = 0; i < STORAGE_WORD; i++)
-        for (uint32_t packed = pack_bits_forward(1u << i); packed > 1; packed >>= 1)
+        *image_of(&s, STORAGE_K, 2 * byte) = place_of_value(value_swizzle_index(&v, 0, byte), v.stride);
+    s.word_bits = HALF;
+    for (uint32_t i = 0; i < HALF; i++)
+        for (uint32_t packed = pack_bits_forward(1u << (i / NIBBLE * BYTE + i % NIBBLE)); packed > 1; packed >>= 1)
             s.word[i]++;
     *out = s;
     return STATUS_OK;
@@ -157,8 +170,8 @@ static enum status hopper_scales(struct storage *out, struct error *e)
         storage_block(BYTE, MXFP4_BLOCK, ROWS, BLOCKS, (uint32_t)scale_swizzle_rows(&w), (uint32_t)w.stride * BYTE);
     add_code_bits(&s);
     for (uint32_t n = 1; n < ROWS; n *= 2)
-        *image_of(&s, STORAGE_N, n) = split(scale_swizzle_index(&w, n, 0), w.stride);
-    *image_of(&s, STORAGE_K, 1) = split(scale_swizzle_index(&w, 0, 1), w.stride);
+        *image_of(&s, STORAGE_N, n) = place_of_scale(scale_swizzle_index(&w, n, 0), w.stride);
+    *image_of(&s, STORAGE_K, 1) = place_of_scale(scale_swizzle_index(&w, 0, 1), w.stride);
     *out = s;
     return STATUS_OK;
 }

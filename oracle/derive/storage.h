@@ -24,12 +24,12 @@ enum { STORAGE_ROW, STORAGE_POSITION };     /* dimensions of block.codomain */
 enum { STORAGE_WORD = 32, STORAGE_NAME = 24 };
 
 struct storage {
-    uint32_t bits;       /* of one code: 4, 8, 16 or 32 */
-    uint32_t share;      /* columns that share a code; 1: none do */
-    bool rows_along_k;   /* else along n */
-    struct layout block; /* affine, a bijection: (n, k, bit) -> (row, position) */
-    bool scattered;
-    uint8_t word[STORAGE_WORD]; /* scattered: bit i of a word of the map stands at bit word[i] */
+    uint32_t bits;              /* of one code: 4, 8, 16 or 32 */
+    uint32_t share;             /* columns that share a code; 1: none do */
+    bool rows_along_k;          /* else along n */
+    struct layout block;        /* affine, a bijection: (n, k, bit) -> (row, position) */
+    uint32_t word_bits;         /* scattered: words of 8, 16 or 32 bits; 0: the map is all */
+    uint8_t word[STORAGE_WORD]; /* bit i of such a word of the map stands at bit word[i] */
 };
 
 /* Weights: codes of a named type, with or without a power of two (e8m0) for each group of columns. */

@@ -68,14 +68,15 @@ static enum status read_strides(const char *path, const json_t *v, struct layout
 static enum status read_word(const char *path, const json_t *v, struct storage *s, struct error *e)
 {
     uint32_t seen = 0, to;
-    for (size_t i = 0; i < STORAGE_WORD; i++) {
-        if (json_array_size(v) != STORAGE_WORD || !read_number(json_array_get(v, i), &to) || to >= STORAGE_WORD ||
-            seen >> to & 1u)
-            return wrong(e, path, "word", "32 different bits of a word are needed, each 0 to 31");
+    size_t size = json_array_size(v);
+    bool whole = size == 8 || size == 16 || size == 32;
+    for (size_t i = 0; i < size || !whole; i++) {
+        if (!whole || !read_number(json_array_get(v, i), &to) || to >= size || seen >> to & 1u)
+            return wrong(e, path, "word", "8, 16 or 32 different bits of a word are needed, each below that");
         seen |= 1u << to;
         s->word[i] = (uint8_t)to;
     }
-    s->scattered = true;
+    s->word_bits = (uint32_t)size;
     return STATUS_OK;
 }
 
@@ -133,7 +134,7 @@ enum status packing_read(const char *path, struct packing *out, struct error *e)
     p.scaled = scales != NULL;
     if (s == STATUS_OK && scales)
         s = read_storage(path, scales, "scales", &p.scales, e);
-    if (s == STATUS_OK && scales && (p.scales.bits != 8 || p.scales.share < 2 || p.scales.scattered))
+    if (s == STATUS_OK && scales && (p.scales.bits != 8 || p.scales.share < 2 || p.scales.word_bits))
         s = wrong(e, path, "scales", "scales are bytes (e8m0), shared by `columns` columns");
     if (s == STATUS_OK)
         *out = p;

@@ -53,7 +53,7 @@ static const struct subject {
     {E4M3, "fp8", NULL, "e4m3", 0, 4, 1, 1, 1, 4, false},
     {S8, "int4", NULL, "int4", 0, 2, 1, 2, 1, 4, false},
     {S8, "int4-offset8", NULL, "int4-offset8", 0, 2, 1, 2, 1, 4, false},
-    {TF32, "mxfp4-hopper", NULL, "e2m1", 1, 4, 1, 8, 1, 32, true},
+    {TF32, "mxfp4-hopper", NULL, "e2m1", 1, 2, 2, 8, 1, 32, false},
     {TF32, "mxfp4", NULL, "e2m1", 1, 1, 1, 8, 1, 32, true},
     {TF32, "bf16", NULL, "bf16", 0, 2, 1, 2, 1, 1, false},
     {BF16, "gptq.json", gptq, "int4-offset8", 0, 1, 1, 4, 1, 8, false},
