@@ -144,6 +144,32 @@ static inline struct stored store_row_pairs(const struct logical *w)
     return s;
 }
 
+/* The same with the bits of every 32-bit word rotated by 7. K % 4 == 0. */
+static inline struct stored store_rotated(const struct logical *w)
+{
+    struct stored s = store_row_pairs(w);
+    for (size_t i = 0; i < s.bytes; i += 4) {
+        uint32_t x;
+        memcpy(&x, s.data + i, 4);
+        x = x << 7 | x >> 25;
+        memcpy(s.data + i, &x, 4);
+    }
+    return s;
+}
+
+/* bf16 in rows of 64 columns, the 16-byte chunk exclusive-or'ed with the row. N % 8 == 0, K % 64 == 0. */
+static inline struct stored store_swizzled(const struct logical *w)
+{
+    struct stored s = stored_make((size_t)w->N * w->K * 2);
+    for (uint32_t n = 0; n < w->N; n++)
+        for (uint32_t k = 0; k < w->K; k++) {
+            uint16_t code = (uint16_t)w->codes[(size_t)n * w->K + k];
+            size_t at = (size_t)n * w->K * 2 + k / 64 * 128 + ((k % 64 / 8) ^ n % 8) * 16 + k % 8 * 2;
+            memcpy(s.data + at, &code, 2);
+        }
+    return s;
+}
+
 static inline uint32_t bf16_of(const struct logical *w, uint32_t n, uint32_t k)
 {
     uint32_t code = w->codes[(size_t)n * w->K + k];
