@@ -178,11 +178,12 @@ static json_t *json_of_loads(const struct derived *d, const struct plan *p, cons
     for (uint32_t i = 0; i < p->loads; i++)
         json_array_append_new(loads,
                               json_pack("{s:i, s:i}", "n", (int)p->load[i].address.n, "k", (int)p->load[i].address.k));
+    /* The bits of a scale stand side by side: one number says where. */
     for (uint32_t slot = 0; slot < tile_slots(&d->tile, p->steps); slot++) {
-        json_t *bits = json_array();
-        for (uint32_t b = 0; b < s->bits; b++)
-            json_array_append_new(bits, json_integer(p->bit[slot][b]));
-        json_array_append_new(slots, json_pack("{s:i, s:o}", "load", (int)p->at[slot], "bits", bits));
+        json_t *place = json_pack("[i]", (int)p->at[slot]);
+        for (uint32_t b = 0; b < (s->share > 1 ? 1 : s->bits); b++)
+            json_array_append_new(place, json_integer(p->bit[slot][b]));
+        json_array_append_new(slots, place);
     }
     return json_pack("{s:i, s:i, s:b, s:b, s:i, s:o, s:o}", "width", (int)p->width, "steps", (int)p->steps,
                      "shuffle_free", (int)p->clean, "shifted", (int)p->shifted, "wasted_bytes",
