@@ -524,7 +524,7 @@ static void fo_derive_without_memory_gives_nothing(void **state)
     char path[SCRATCH_PATH];
     scratch_path(state, "s.json", path);
     assert_int_equal(fo_write_file(path, row_pairs, strlen(row_pairs), NULL), 0);
-    const char *const from[] = {"mxfp4", path};
+    const char *const from[] = {"mxfp4-hopper", path};
     for (int i = 0; i < 2; i++) {
         struct asked a = {.o = {.op = BF16_OP, .from = from[i], .format = "cute"}};
         assert_true(alloc_check(ask, nothing_given, &a) > 10);
