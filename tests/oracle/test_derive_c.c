@@ -57,7 +57,7 @@ static const struct subject {
     bool shuffle;                      /* no load is without waste */
 } subjects[] = {
     {BF16, "mxfp4-hopper", NULL, "e2m1", 1, 16, 4, 0, 1, 32, false},
-    {BF16, "mxfp4", NULL, "e2m1", 1, 1, 1, 4, 1, 32, false},
+    {BF16, "mxfp4", NULL, "e2m1", 1, 1, 1, 4, 1, 2, false},
     {BF16, "int4", NULL, "int4", 0, 1, 1, 4, 1, 2, false},
     {BF16, "int4-offset8", NULL, "int4-offset8", 0, 1, 1, 4, 1, 2, false},
     {BF16, "fp8", NULL, "e4m3", 0, 2, 1, 2, 1, 2, false},
@@ -66,7 +66,7 @@ static const struct subject {
     {S8, "int4", NULL, "int4", 0, 2, 1, 2, 1, 4, false},
     {S8, "int4-offset8", NULL, "int4-offset8", 0, 2, 1, 2, 1, 4, false},
     {TF32, "mxfp4-hopper", NULL, "e2m1", 1, 2, 2, 8, 1, 32, false},
-    {TF32, "mxfp4", NULL, "e2m1", 1, 1, 1, 8, 1, 32, true},
+    {TF32, "mxfp4", NULL, "e2m1", 1, 1, 1, 8, 1, 1, true},
     {TF32, "bf16", NULL, "bf16", 0, 2, 1, 2, 1, 1, false},
     {BF16, "gptq.json", gptq, "int4-offset8", 0, 1, 1, 4, 1, 8, false},
     {BF16, "gguf.json", gguf, "e2m1", 1, 2, 2, 4, 1, 32, false},
