@@ -144,7 +144,17 @@ static inline struct stored store_row_pairs(const struct logical *w)
     return s;
 }
 
-/* The same with the bits of every 32-bit word rotated by 7. K % 4 == 0. */
+/* Rows of nibbles, low and high exchanged in odd rows. N and K even. */
+static inline struct stored store_exchanged(const struct logical *w)
+{
+    struct stored s = store_rows(w);
+    for (size_t i = 0; i < s.bytes; i++)
+        if (i / (w->K / 2) % 2)
+            s.data[i] = (uint8_t)(s.data[i] << 4 | s.data[i] >> 4);
+    return s;
+}
+
+/* Two rows in a byte with the bits of every 32-bit word rotated by 7. K % 4 == 0. */
 static inline struct stored store_rotated(const struct logical *w)
 {
     struct stored s = store_row_pairs(w);

@@ -37,6 +37,10 @@ static const char row_pairs[] = "{\"schema\":\"fragoracle.storage/1\",\"code\":\
                                 "\"block\":[2,1],\"stored\":[1,8],\"rows_along\":\"n\",\"bits\":{\"n\":[[0,4]],"
                                 "\"k\":[],\"bit\":" NIBBLE "}}}";
 
+/* Rows of int4 whose odd ones have their nibbles exchanged: a thread uses whole bytes, but not all threads alike. */
+static const char exchanged[] = "{\"schema\":\"fragoracle.storage/1\",\"code\":\"int4\",\"values\":{\"width\":4,"
+                                "\"block\":[2,2],\"stored\":[2,8],\"rows_along\":\"n\",\"bits\":{\"n\":[[1,4]],"
+                                "\"k\":[[0,4]],\"bit\":" NIBBLE "}}}";
 /* Two rows in a byte again, and the bits of every 32-bit word rotated by 7. */
 static const char rotated[] =
     "{\"schema\":\"fragoracle.storage/1\",\"code\":\"int4\",\"values\":{\"width\":4,"
@@ -71,6 +75,7 @@ static const struct subject {
     {BF16, "gptq.json", gptq, "int4-offset8", 0, 1, 1, 4, 1, 8, false},
     {BF16, "gguf.json", gguf, "e2m1", 1, 2, 2, 4, 1, 32, false},
     {BF16, "row_pairs.json", row_pairs, "int4", 0, 1, 1, 4, 1, 2, true},
+    {BF16, "exchanged.json", exchanged, "int4", 0, 1, 1, 4, 2, 2, true},
     {BF16, "rotated.json", rotated, "int4", 0, 4, 1, 4, 1, 4, true},
     {BF16, "swizzled.json", swizzled, "bf16", 0, 4, 1, 1, 8, 64, false},
 };
@@ -228,6 +233,7 @@ static void store(const struct subject *s, const struct logical *w, struct store
     *values = s->json == gptq        ? store_gptq(w)
               : s->json == gguf      ? store_gguf(w)
               : s->json == row_pairs ? store_row_pairs(w)
+              : s->json == exchanged ? store_exchanged(w)
               : s->json == rotated   ? store_rotated(w)
               : s->json == swizzled  ? store_swizzled(w)
                                      : store_rows(w);
