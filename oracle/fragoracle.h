@@ -177,6 +177,17 @@ struct fo_infer_options {
 };
 int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct fo_error *error);
 
+/* From the layout of packed weights in memory to the A registers of an operation: address, shift and register order of
+ * every thread, as C, as a CuTe layout and as a Triton linear layout; the widest load that needs no shuffle, or the
+ * preswizzle that allows one. */
+struct fo_derive_options {
+    const char *op;     /* needed: A from registers, "wgmma.m64n64k16.f32.bf16.bf16.rs" */
+    const char *from;   /* needed: "mxfp4-hopper", "mxfp4", "int4", "int4-offset8", "fp8", "bf16", or a JSON file */
+    const char *format; /* "text" (default), "c", "cute", "linear" */
+    const char *out;    /* folder for load.c, layout.txt and derive.json; NULL writes nothing */
+};
+int fo_derive(const struct fo_derive_options *o, struct fo_answer *answer, struct fo_error *error);
+
 /* Everything, in trust order. */
 struct fo_check_options {
     const char *subject; /* "rs" (default), "plugin:PATH.so" */
