@@ -75,7 +75,7 @@ static size_t compare_with_production(const struct packing *p, const struct plan
                 if (n >= shape->N)
                     continue;
                 if (load_byte(&p->values, v, t, expert, shape, n0, k, thread) !=
-                    rs_value_row(shape, expert, n) + rs_value_byte(n, k, thread, shape->K, &neutral))
+                    rs_value_row(shape, expert, n, &neutral) + rs_value_byte(n, k, thread, shape->K, &neutral))
                     fail_msg("value of thread %u, row %u, column %u", thread, n, k);
                 if (load_byte(&p->scales, s, t, expert, shape, n0, k, thread) !=
                     rs_scale_offset(shape, expert, n, k, 0, &neutral))

@@ -256,7 +256,9 @@ static void check_production(const struct logical *w, const struct stored *value
                 assert_int_equal(fread(have, sizeof have, 1, f), 1);
                 if (n >= w->N)
                     continue;
-                memcpy(word, values->data + rs_value_row(&shape, 0, n) + rs_value_byte(n, k, t, w->K, &neutral), 16);
+                memcpy(word,
+                       values->data + rs_value_row(&shape, 0, n, &neutral) + rs_value_byte(n, k, t, w->K, &neutral),
+                       16);
                 memcpy(&scale, scales->data + rs_scale_offset(&shape, 0, n, k, 0, &neutral), 4);
                 for (uint32_t step = 0; step < RS_STEPS; step++) {
                     rs_decode(word[step], scale, step, &neutral, want);
