@@ -106,7 +106,8 @@ static void repeat(const struct report *r, const struct mutant *m, struct text *
     }
 }
 
-static json_t *json_of_mutant(const struct report *r, uint32_t i)
+/* failed: set where there was no memory. */
+static json_t *json_of_mutant(const struct report *r, uint32_t i, bool *failed)
 {
     const struct mutant *m = &r->mutants->mutant[i];
     const struct outcome *o = &r->outcome[i];
@@ -115,6 +116,7 @@ static json_t *json_of_mutant(const struct report *r, uint32_t i)
     bool ran = o->fate >= FATE_KILLED && o->fate <= FATE_UNDECIDED;
     mutants_id(m, id);
     repeat(r, m, &line);
+    *failed = *failed || line.failed;
     json_t *one = json_pack(
         "{s:s, s:I, s:s, s:I, s:I, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "id", id, "number", (json_int_t)i, "operator",
         mutants_operators[m->which].name, "index", (json_int_t)m->index, "line", (json_int_t)m->line, "column",
@@ -126,12 +128,12 @@ static json_t *json_of_mutant(const struct report *r, uint32_t i)
     return one;
 }
 
-static json_t *json_of_mutants(const struct report *r)
+static json_t *json_of_mutants(const struct report *r, bool *failed)
 {
     json_t *all = json_array();
     for (uint32_t i = 0; i < r->mutants->count; i++)
         if (r->outcome[i].fate != FATE_NONE)
-            json_array_append_new(all, json_of_mutant(r, i));
+            json_array_append_new(all, json_of_mutant(r, i, failed));
     return all;
 }
 
@@ -224,7 +226,7 @@ enum status report_make(const struct report *r, struct fo_answer *answer, struct
                                  "in", json_name(o->in), "run", name_or_null(o->run), "output", name_or_null(o->output),
                                  "ptxas", name_or_null(o->ptxas), "seed", (json_int_t)o->seed, "original_seconds",
                                  r->original ? json_real(r->original->seconds) : json_null(), "total",
-                                 json_of_tally(&all), "operators", json_of_operators(by), "mutants", json_of_mutants(r),
-                                 "verdict", fo_verdict_name(verdict));
+                                 json_of_tally(&all), "operators", json_of_operators(by), "mutants",
+                                 json_of_mutants(r, &text.failed), "verdict", fo_verdict_name(verdict));
     return answer_make(verdict, document, &text, answer, e);
 }

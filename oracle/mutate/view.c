@@ -169,7 +169,7 @@ int view_line(const struct view *v, const struct ptx_statement *s)
 {
     const char *text = v->module.lexer.text + s->at;
     int length = 0;
-    while (length < VIEW_LINE_MOST && length < (int)(s->end - s->at) && (unsigned char)text[length] >= ' ')
+    while (length < VIEW_LINE_MOST && length < (int)(s->end - s->at) && text[length] != '\n')
         length++;
     return length;
 }
