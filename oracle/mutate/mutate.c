@@ -24,7 +24,7 @@ struct work {
     uint8_t *wanted; /* what the original wrote to --output */
     size_t wanted_size;
     char folder[PATH_MAX - 64]; /* temporary */
-    char path[PATH_MAX], log[PATH_MAX];
+    char path[PATH_MAX], log[PATH_MAX], unchanged[PATH_MAX];
     uint32_t done, chosen;
 };
 
@@ -50,14 +50,10 @@ static void last_line(const char *log, char line[LAST_LINE])
 /* The test must pass with the original, whenever it is asked. `when` begins the sentence. */
 static enum status test_original(struct work *w, const char *when, double limit, struct trial *t, struct error *e)
 {
-    char line[LAST_LINE], path[PATH_MAX];
-    snprintf(path, sizeof path, "%s/original.ptx", w->folder);
-    enum status s = file_write(path, w->text, w->size, e);
-    if (s == STATUS_OK && w->o->output)
+    char line[LAST_LINE];
+    if (w->o->output)
         unlink(w->o->output);
-    if (s == STATUS_OK)
-        s = trial_run(w->o->run, path, w->log, limit, t, e);
-    unlink(path);
+    enum status s = trial_run(w->o->run, w->unchanged, w->log, limit, t, e);
     if (s != STATUS_OK || t->end == TRIAL_PASSED)
         return s;
     last_line(w->log, line);
@@ -77,7 +73,9 @@ static enum status begin(struct work *w, struct error *e)
     uint8_t *again = NULL;
     size_t size = 0;
     struct trial second;
-    enum status s = test_original(w, "before any change", limit, &w->first, e);
+    enum status s = file_write(w->unchanged, w->text, w->size, e);
+    if (s == STATUS_OK)
+        s = test_original(w, "before any change", limit, &w->first, e);
     w->limit = TIMES_LONGER * w->first.seconds < SECONDS_LEAST ? SECONDS_LEAST : TIMES_LONGER * w->first.seconds;
     w->limit = o->timeout ? (double)o->timeout : w->limit;
     if (s == STATUS_OK && o->output)
@@ -243,6 +241,7 @@ static enum status prepare(struct work *w, struct error *e)
         return STATUS_IO;
     }
     snprintf(w->log, sizeof w->log, "%s/log", w->folder);
+    snprintf(w->unchanged, sizeof w->unchanged, "%s/original.ptx", w->folder);
     return STATUS_OK;
 }
 
@@ -268,6 +267,7 @@ static enum status run(struct work *w, struct fo_answer *answer, struct error *e
         s = report_make(&report, answer, e);
     if (w->folder[0]) {
         unlink(w->log);
+        unlink(w->unchanged);
         rmdir(w->folder);
     }
     mutants_free(&w->mutants);
