@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "oracle/answer/identity_case.h"
 #include "oracle/io/json.h"
 
 #define MUTATE_SCHEMA "fragoracle.mutate/1"
@@ -69,23 +70,6 @@ static json_t *json_of_operators(const struct tally by[MUTANTS_OPERATORS])
     return all;
 }
 
-/* One word for sh. */
-static void quote(const char *word, struct text *out)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+-./:=@_";
-    if (*word && strspn(word, plain) == strlen(word)) {
-        text_add(out, "%s", word);
-        return;
-    }
-    text_add(out, "'");
-    for (; *word; word++)
-        if (*word == '\'')
-            text_add(out, "'\\''");
-        else
-            text_add(out, "%c", *word);
-    text_add(out, "'");
-}
-
 /* The line that repeats one mutant and keeps its file. */
 static void repeat(const struct report *r, const struct mutant *m, struct text *out)
 {
@@ -93,16 +77,16 @@ static void repeat(const struct report *r, const struct mutant *m, struct text *
     char id[MUTANTS_ID_SIZE];
     mutants_id(m, id);
     text_add(out, "fragoracle mutate ");
-    quote(o->in, out);
+    text_add_word(out, o->in);
     text_add(out, " --only %s --keep ", id);
-    quote(o->keep ? o->keep : ".", out);
+    text_add_word(out, o->keep ? o->keep : ".");
     if (o->output) {
         text_add(out, " --output ");
-        quote(o->output, out);
+        text_add_word(out, o->output);
     }
     if (o->run) {
         text_add(out, " --run ");
-        quote(o->run, out);
+        text_add_word(out, o->run);
     }
 }
 
