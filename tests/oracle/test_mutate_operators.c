@@ -114,7 +114,7 @@ static const struct row {
      43,
      2,
      {{"128, 1, 1\n{", "128, 1, 1\n{" BODY},
-      {"\twgmma.fence", "\tprmt.b32 %fomutate, %r8, 0, 0x1032;\n\twgmma.fence"},
+      {"asm\n\twgmma.fence", "asm\n\tprmt.b32 %fomutate, %r8, 0, 0x1032;\n\twgmma.fence"},
       {"{%r12, %r13, %r14, %r15},\n", "{%fomutate, %r13, %r14, %r15},\n"}}},
     {TAP,
      "a-lanes:13",
@@ -127,7 +127,7 @@ static const struct row {
     {INDEXED, "address-constant:3", 21, 2, {{"%r3, 4;", "%r3, 8;"}}},
     {INDEXED, "address-constant:5", 22, 2, {{"0x30", "64"}}},
     {INDEXED, "address-constant:7", 26, 2, {{"%r6+512", "%r6+1024"}}},
-    {INDEXED, "address-constant:10", 63, 2, {{"+-32", "+-0"}}},
+    {INDEXED, "address-constant:10", 64, 2, {{"+-32", "+-0"}}},
     {LOOP, "address-constant:4", 29, 2, {{"%rd3, 2048;", "%rd3, 0;"}}},
     {TAP,
      "descriptor-offset:0",
@@ -168,7 +168,7 @@ static const struct row {
     {TAP, "scale-d:1", 28, 2, {{MMA_1, "{%r2, %r3, %r4, %r5}, %rd4, 1, 1, 1, 0;"}}},
     {TAP, "scale-d:2", 31, 2, {{MMA_2, "{%r2, %r3, %r4, %r5}, %rd5, 0, 1, 1, 0;"}}},
     {INDEXED, "scale-d:3", 43, 2, {{INDEXED_3, "%rd3, %rd4, 1, 1, 1, 0, 1;"}}},
-    {INDEXED, "scale-d:4", 70, 2, {{WHOLE_1, "{%r2, %r3, %r4, %r5}, %rd4, 0;"}}},
+    {INDEXED, "scale-d:4", 71, 2, {{WHOLE_1, "{%r2, %r3, %r4, %r5}, %rd4, 0;"}}},
     {INDEXED,
      "accumulator-exchange:1",
      41,
@@ -238,7 +238,7 @@ static void list_of_a_module_has_all_of_them(void **state)
     static const uint32_t wanted[FILES][MUTANTS_OPERATORS] = {
         {12, 6, 8, 40, 2, 20, 0, 1, 3, 3, 4, 4, 2, 2, 2, 2, 0},
         {17, 9, 12, 60, 12, 25, 1, 1, 3, 3, 5, 6, 2, 3, 3, 3, 1},
-        {6, 3, 4, 20, 6, 5, 0, 0, 1, 1, 2, 2, 1, 1, 1, 1, 0},
+        {12, 6, 8, 40, 6, 10, 0, 0, 2, 2, 3, 2, 2, 2, 2, 2, 0},
     };
     (void)state;
     for (int f = 0; f < FILES; f++)
