@@ -187,6 +187,25 @@ struct fo_derive_options {
     const char *out;    /* folder for load.c, layout.txt and derive.json; NULL writes nothing */
 };
 int fo_derive(const struct fo_derive_options *o, struct fo_answer *answer, struct fo_error *error);
+/* Offer changed copies of a PTX module to somebody's own test: which of them does it notice? conforms: every mutant that
+ * changed the output was noticed; differs: there are survivors; undecided: no mutant came to a decision; not-applicable
+ * without `run`. See oracle/mutate/README.md. */
+struct fo_mutate_options {
+    const char *in;     /* needed: the PTX file */
+    const char *run;    /* the test, for sh: exit status 0 passes; {} and $FRAGORACLE_MUTANT are the file to test. NULL:
+                           the mutants are listed, and kept if there is `keep` */
+    const char *output; /* a file that the test writes: a mutant that leaves its bytes as they were is undecided. It is
+                           removed before every run. NULL: whatever passes survives */
+    const char *only;   /* "OPERATOR:INDEX" or a number of the list: only this mutant */
+    const char *keep;   /* folder for the files of the mutants; NULL keeps none */
+    const char *ptxas;  /* assemble each mutant with this one: what it refuses is not counted. NULL: not assembled */
+    uint64_t count;     /* 0 for the default of 100; at most this many, of every operator in turn */
+    uint64_t seed;      /* of that choice */
+    uint64_t timeout;   /* seconds that one run may take; 0: ten times the unmutated one, at least 10 */
+    fo_progress *progress;
+    void *context;
+};
+int fo_mutate(const struct fo_mutate_options *o, struct fo_answer *answer, struct fo_error *error);
 
 /* Everything, in trust order. */
 struct fo_check_options {

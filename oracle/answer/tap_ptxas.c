@@ -261,8 +261,9 @@ static void abandon(struct work *w)
     unlink(w->log);
 }
 
-enum status tap_ptxas_run(const char *ptxas, const struct tap_ptxas_module module[2], struct tap_ptxas_report out[2],
-                          struct error *e)
+/* Up to two modules, side by side. */
+static enum status run(const char *ptxas, const struct tap_ptxas_module *module, int modules,
+                       struct tap_ptxas_report *out, struct error *e)
 {
     struct tap_ptxas_report report[2] = {{0}, {0}};
     struct work work[2] = {{.pid = 0}, {.pid = 0}};
@@ -276,16 +277,16 @@ enum status tap_ptxas_run(const char *ptxas, const struct tap_ptxas_module modul
         return error_at_path(e, folder);
     }
     enum status s = STATUS_OK;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < modules; i++) {
         snprintf(work[i].in, PATH_MAX, "%s/%d.ptx", folder, i);
         snprintf(work[i].out, PATH_MAX, "%s/%d.cubin", folder, i);
         snprintf(work[i].log, PATH_MAX, "%s/%d.log", folder, i);
     }
-    for (int i = 0; i < 2 && s == STATUS_OK; i++)
+    for (int i = 0; i < modules && s == STATUS_OK; i++)
         s = start(ptxas, &module[i], &work[i], e);
-    for (int i = 0; i < 2 && s == STATUS_OK; i++)
+    for (int i = 0; i < modules && s == STATUS_OK; i++)
         s = finish(ptxas, &module[i], &work[i], &report[i], e);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < modules; i++)
         abandon(&work[i]);
     rmdir(folder);
     if (s != STATUS_OK) {
@@ -293,7 +294,19 @@ enum status tap_ptxas_run(const char *ptxas, const struct tap_ptxas_module modul
         tap_ptxas_free(&report[1]);
         return s;
     }
-    out[0] = report[0];
-    out[1] = report[1];
+    for (int i = 0; i < modules; i++)
+        out[i] = report[i];
     return STATUS_OK;
+}
+
+enum status tap_ptxas_run(const char *ptxas, const struct tap_ptxas_module module[2], struct tap_ptxas_report out[2],
+                          struct error *e)
+{
+    return run(ptxas, module, 2, out, e);
+}
+
+enum status tap_ptxas_run_one(const char *ptxas, const struct tap_ptxas_module *module, struct tap_ptxas_report *out,
+                              struct error *e)
+{
+    return run(ptxas, module, 1, out, e);
 }

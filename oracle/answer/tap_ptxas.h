@@ -51,5 +51,8 @@ struct tap_ptxas_module {
 };
 enum status tap_ptxas_run(const char *ptxas, const struct tap_ptxas_module module[2], struct tap_ptxas_report out[2],
                           struct error *e);
+/* The same for one module. */
+enum status tap_ptxas_run_one(const char *ptxas, const struct tap_ptxas_module *module, struct tap_ptxas_report *out,
+                              struct error *e);
 
 #endif

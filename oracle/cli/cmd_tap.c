@@ -1,8 +1,3 @@
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "oracle/cli/command.h"
 
 typedef struct fo_tap_options options_t;
@@ -32,28 +27,10 @@ static const struct command_option tap_options[] = {
      "ptxas on PATH, if there is one); none: do not"},
     {0}};
 
-/* Is there an executable `name` on PATH? */
-static int on_path(const char *name)
-{
-    const char *path = getenv("PATH");
-    char file[4096];
-    while (path && *path) {
-        size_t length = strcspn(path, ":");
-        if (snprintf(file, sizeof file, "%.*s/%s", (int)length, length ? path : ".", name) < (int)sizeof file &&
-            access(file, X_OK) == 0)
-            return 1;
-        path += length + (path[length] == ':');
-    }
-    return 0;
-}
-
 static int ask(const void *o, struct fo_answer *answer, struct fo_error *error)
 {
     options_t options = *(const options_t *)o;
-    if (!options.ptxas)
-        options.ptxas = on_path("ptxas") ? "ptxas" : NULL;
-    else if (strcmp(options.ptxas, "none") == 0)
-        options.ptxas = NULL;
+    options.ptxas = command_ptxas(options.ptxas);
     return fo_tap(&options, answer, error);
 }
 

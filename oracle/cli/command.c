@@ -226,6 +226,28 @@ int command_run(const struct command *c, int argc, char **argv)
     return status;
 }
 
+/* Is there an executable `name` on PATH? */
+static int on_path(const char *name)
+{
+    const char *path = getenv("PATH");
+    char file[4096];
+    while (path && *path) {
+        size_t length = strcspn(path, ":");
+        if (snprintf(file, sizeof file, "%.*s/%s", (int)length, length ? path : ".", name) < (int)sizeof file &&
+            access(file, X_OK) == 0)
+            return 1;
+        path += length + (path[length] == ':');
+    }
+    return 0;
+}
+
+const char *command_ptxas(const char *given)
+{
+    if (!given)
+        return on_path("ptxas") ? "ptxas" : NULL;
+    return strcmp(given, "none") == 0 ? NULL : given;
+}
+
 void command_progress(void *context, const char *line)
 {
     (void)context;

@@ -45,6 +45,8 @@ struct command {
 
 /* Returns the exit status. Trouble is argp_err_exit_status: EXIT_TROUBLE, or EXIT_BISECT_SKIP under --bisect. */
 int command_run(const struct command *c, int argc, char **argv);
+/* What --ptxas means: the ptxas on PATH, if there is one, where it was not given; NULL for none. */
+const char *command_ptxas(const char *given);
 /* Shows progress lines on a terminal only. */
 void command_progress(void *context, const char *line);
 
@@ -90,6 +92,7 @@ void command_progress(void *context, const char *line);
     }
 
 extern const struct command command_list, command_map, command_capture, command_decode, command_pack, command_unpack,
-    command_probe, command_emit, command_score, command_tap, command_infer, command_derive, command_check;
+    command_probe, command_emit, command_score, command_tap, command_infer, command_diagnose, command_derive,
+    command_mutate, command_check;
 
 #endif

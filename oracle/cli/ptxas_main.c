@@ -1,12 +1,14 @@
-/* ptxas_main: fragoracle-ptxas, a stand-in for ptxas that taps what it is given and then runs the real one.
+/* ptxas_main: fragoracle-ptxas, a stand-in for ptxas that taps or mutates what it is given and then runs the real one.
  *
  *     FRAGORACLE_TAP        options of `fragoracle tap` ("" for the defaults); without it the real ptxas runs as it is
  *     FRAGORACLE_TAP_LOG    a folder that keeps of each module what came in, what went on, and the sites
+ *     FRAGORACLE_MUTATE     "OPERATOR:INDEX", a mutant as `fragoracle mutate` lists them, instead of a tap
  *     FRAGORACLE_PTXAS      the real ptxas; else the first on PATH that is not this one, else that of the CUDA
  *                           installation
  *
  * A compilation does not fail because of the tap: what cannot be tapped goes on as it came, with a line on stderr where
- * somebody might have expected it to be. */
+ * somebody might have expected it to be. A mutant that does not assemble does fail it: nobody shall take the original
+ * for a mutant that was not noticed. */
 #include <errno.h>
 #include <limits.h>
 #include <spawn.h>
@@ -195,9 +197,10 @@ static int name_place(char path[PATH_MAX], const struct places *p, int stem, con
     return snprintf(path, PATH_MAX, "%s/%.*s.%ld.%s", p->folder, stem, base, (long)getpid(), kind) < PATH_MAX;
 }
 
-static int make_places(const char *module, struct places *p)
+/* log: a folder, or NULL. otherwise: what to say where there is no such place. */
+static int make_places(const char *module, const char *log, const char *otherwise, struct places *p)
 {
-    const char *log = getenv("FRAGORACLE_TAP_LOG"), *temp = getenv("TMPDIR"), *base = strrchr(module, '/');
+    const char *temp = getenv("TMPDIR"), *base = strrchr(module, '/');
     base = base ? base + 1 : module;
     int stem = (int)strcspn(base, ".");
     p->keep = log && *log;
@@ -209,7 +212,7 @@ static int make_places(const char *module, struct places *p)
         return name_place(p->in, p, stem, base, "ptx") && name_place(p->out, p, stem, base, "tap.ptx") &&
                name_place(p->sites, p, stem, base, "sites.json");
     }
-    fprintf(stderr, "fragoracle-ptxas: not tapped: %s: %s\n", p->folder, strerror(errno));
+    fprintf(stderr, "fragoracle-ptxas: %s: %s: %s\n", otherwise, p->folder, strerror(errno));
     return 0;
 }
 
@@ -256,6 +259,34 @@ static int tap(const char *module, struct fo_tap_options *o, const struct places
     return 1;
 }
 
+/* Write a mutant of `module` to p->out. 0 where it has none. */
+static int mutate(const char *module, const char *mutant, const struct places *p)
+{
+    struct fo_mutate_options o = {.in = module, .only = mutant, .keep = p->folder};
+    struct fo_answer answer = {0};
+    struct fo_error error;
+    char made[PATH_MAX];
+    int length = snprintf(made, sizeof made, "%s/%s.ptx", p->folder, mutant);
+    char *colon = strrchr(made, ':');
+    if (length >= PATH_MAX || !colon || strchr(mutant, '/')) {
+        say("FRAGORACLE_MUTATE is no OPERATOR:INDEX", "not mutated");
+        return 0;
+    }
+    *colon = '-';
+    if (fo_mutate(&o, &answer, &error) != 0) {
+        say(error.line, "not mutated");
+        return 0;
+    }
+    fo_answer_free(&answer);
+    if (rename(made, p->out) != 0) {
+        say(strerror(errno), "not mutated");
+        unlink(made);
+        return 0;
+    }
+    say(mutant, module);
+    return 1;
+}
+
 /* Exit status of the real ptxas. */
 static int run(const char *real, char **argv)
 {
@@ -271,31 +302,29 @@ static int run(const char *real, char **argv)
     return WIFEXITED(status) ? WEXITSTATUS(status) : BY_SIGNAL + WTERMSIG(status);
 }
 
-int main(int argc, char **argv)
+static int run_mutated(const char *real, char **argv, int module, const char *mutant)
 {
-    char real[PATH_MAX], words[WORDS_SIZE];
-    const char *wanted = getenv("FRAGORACLE_TAP");
-    struct fo_tap_options options = {0};
     struct places places;
-    if (!find_real(real))
+    if (!make_places(argv[module], NULL, "not mutated", &places))
         return TROUBLE;
-    /* A copy of this program elsewhere on PATH shall recognise itself instead of calling back. */
-    setenv("FRAGORACLE_PTXAS", real, 1);
-    argv[0] = real;
-    if (!wanted)
-        return run_untouched(real, argv);
-    if (options_file(argc, argv)) {
-        say("arguments in a file are not looked into", "not tapped");
-        return run_untouched(real, argv);
-    }
-    int module = find_module(argc, argv);
-    if (!module || !parse_options(wanted, words, &options) || !make_places(argv[module], &places))
-        return run_untouched(real, argv);
-    char *original = argv[module];
-    int status = 0;
-    if (tap(original, &options, &places)) {
+    int made = mutate(argv[module], mutant, &places), status = 0;
+    if (made) {
         argv[module] = places.out;
         status = run(real, argv);
+    }
+    clear_places(&places);
+    return made ? status : run_untouched(real, argv);
+}
+
+static int run_tapped(const char *real, char **argv, int module, struct fo_tap_options *options)
+{
+    struct places places;
+    if (!make_places(argv[module], getenv("FRAGORACLE_TAP_LOG"), "not tapped", &places))
+        return run_untouched(real, argv);
+    char *original = argv[module];
+    if (tap(original, options, &places)) {
+        argv[module] = places.out;
+        int status = run(real, argv);
         argv[module] = original;
         clear_places(&places);
         if (status == 0)
@@ -304,4 +333,31 @@ int main(int argc, char **argv)
     } else
         clear_places(&places);
     return run_untouched(real, argv);
+}
+
+int main(int argc, char **argv)
+{
+    char real[PATH_MAX], words[WORDS_SIZE];
+    const char *wanted = getenv("FRAGORACLE_TAP"), *mutant = getenv("FRAGORACLE_MUTATE");
+    struct fo_tap_options options = {0};
+    if (!find_real(real))
+        return TROUBLE;
+    /* A copy of this program elsewhere on PATH shall recognise itself instead of calling back. */
+    setenv("FRAGORACLE_PTXAS", real, 1);
+    argv[0] = real;
+    if (mutant && !*mutant)
+        mutant = NULL;
+    if (!wanted && !mutant)
+        return run_untouched(real, argv);
+    if (options_file(argc, argv)) {
+        say("arguments in a file are not looked into", mutant ? "not mutated" : "not tapped");
+        return run_untouched(real, argv);
+    }
+    int module = find_module(argc, argv);
+    if (!module)
+        return run_untouched(real, argv);
+    if (mutant)
+        return run_mutated(real, argv, module, mutant);
+    return parse_options(wanted, words, &options) ? run_tapped(real, argv, module, &options)
+                                                  : run_untouched(real, argv);
 }
