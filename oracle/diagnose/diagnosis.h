@@ -23,9 +23,9 @@ struct explained {
 };
 
 struct explanation {
-    size_t count;                     /* faults: 1 or 2 */
-    struct choice fault[CHAIN_MOST];  /* in the order in which they apply */
-    bool exact;                       /* whole: everything was compared */
+    size_t count;                      /* faults: 1 or 2 */
+    struct choice fault[CHAIN_MOST];   /* in the order in which they apply */
+    bool exact;                        /* whole: everything was compared */
     struct explained map, pair, guard; /* values, scales and rows; outputs of pair planes; of the guard launch */
 };
 
@@ -33,13 +33,13 @@ enum { DIAGNOSIS_EXACT = 8, DIAGNOSIS_NEAREST = 5 };
 
 struct diagnosis {
     enum diagnosis_state state;
-    size_t differing, compared;      /* observations of all kinds */
-    size_t exact;                    /* explanations with the fewest faults that give the same outputs */
+    size_t differing, compared; /* observations of all kinds */
+    size_t exact;               /* explanations with the fewest faults that give the same outputs */
     struct explanation explanation[DIAGNOSIS_EXACT]; /* the first of them, as the table has them */
-    size_t nearest;                  /* where nothing is exact: best first */
+    size_t nearest;                                  /* where nothing is exact: best first */
     struct explanation near[DIAGNOSIS_NEAREST];
-    bool steady;                     /* the same launch gave the same bits */
-    size_t tried;                    /* singles and pairs */
+    bool steady;  /* the same launch gave the same bits */
+    size_t tried; /* singles and pairs */
 };
 
 /* guard may be NULL (not asked). The geometry, which fault parameters refer to, is the caller's and lives as long.

@@ -8,8 +8,8 @@
 #include "probes/source_map.h"
 
 struct guard {
-    bool asked; /* false: the subject takes no segments */
-    struct source_map map;           /* one sweep is used; value: (expert, n, column), ZERO, UNWRITTEN or MIXTURE */
+    bool asked;                     /* false: the subject takes no segments */
+    struct source_map map;          /* one sweep is used; value: (expert, n, column), ZERO, UNWRITTEN or MIXTURE */
     uint32_t status, status_wanted; /* status words */
 };
 
