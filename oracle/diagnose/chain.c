@@ -111,8 +111,6 @@ bool seen_agrees(uint32_t predicted, uint32_t found)
         return true;
     if (predicted == SEEN_NO_SOURCE)
         return found == SOURCE_MIXTURE || found == SOURCE_UNKNOWN;
-    if (predicted == SOURCE_ZERO && found == SOURCE_UNKNOWN)
-        return true;
     return predicted == found;
 }
 

@@ -20,13 +20,13 @@ size_t chain_make(const struct geometry *g, const struct choice *first, const st
                   struct chain out[2]);
 
 /* What an observation shows. A member is a code, SOURCE_ZERO, SOURCE_UNWRITTEN, or one of these two. */
-#define SEEN_NO_SOURCE 0xfffffffbu /* a value that no single weight or scale gives */
-#define SEEN_ANYTHING  0xfffffffau /* bits of several weights: not predicted here, only by pair planes */
+#define SEEN_NO_SOURCE 0xfffffffbu /* a scale that comes from padding: no code fits */
+#define SEEN_ANYTHING  0xfffffffau /* not predicted here, only by pair planes */
 struct seen {
     uint32_t value, scale, row;
 };
 struct seen chain_observe(const struct chain *c, size_t sweep, uint32_t p, uint32_t n);
-/* Is this what was found? Where nothing is lit no scale and no row can be read. */
+/* Is this what was found? */
 bool seen_agrees(uint32_t predicted, uint32_t found);
 
 /* The product element of an output. */

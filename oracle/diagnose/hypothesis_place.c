@@ -48,7 +48,7 @@ static void rows_from_stale(const struct geometry *g, const struct choice *c, st
         s->state = SITE_UNWRITTEN;
 }
 
-/* How many rows of a segment are computed: one less than 48, and what the map suggests. */
+/* How many rows of a segment are computed: 48, and what the map suggests. */
 static size_t rows_of_segment(const struct geometry *g, const struct hypothesis *h, struct choice *out)
 {
     uint32_t first = UINT32_MAX;
@@ -156,11 +156,11 @@ static void half_written(const struct geometry *g, const struct choice *c, struc
 }
 
 const struct hypothesis hypotheses_place[] = {
-    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .place = skip_ids_from_active,
+    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .place = skip_ids_from_active, .ids_open = true,
      .what = "a valid id that is not below the number of active segments is skipped",
      .found = "if (id >= active) return;",
      .wanted = "if (id < 0 || id >= experts) the rows are zero; active bounds segments, not ids"},
-    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .place = segment_of_expert,
+    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .place = segment_of_expert, .ids_open = true,
      .what = "the rows of a segment are looked up by its expert",
      .found = "rows expert_start[id] .. expert_start[id+1]",
      .wanted = "rows expert_start[a] .. expert_start[a+1] for segment a, expert expert_ids[a]"},

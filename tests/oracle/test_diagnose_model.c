@@ -1,0 +1,120 @@
+/* The planted kernels on the model: each is asked by the coded probe and must be named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oracle/diagnose/diagnosis.h"
+#include "oracle/exec/open.h"
+
+struct asked {
+    struct coded_result result;
+    struct geometry geometry;
+    struct diagnosis d;
+};
+
+static void ask(const char *subject, size_t P, size_t N, size_t K, struct asked *out)
+{
+    struct machine machine;
+    struct executor executor;
+    struct error e;
+    const struct coded_options o = {.P = P, .N = N, .K = K, .experts = 5, .seed = 1};
+    machine_model(&machine);
+    assert_int_equal(subject_open(subject, &machine, &executor, &e), STATUS_OK);
+    assert_int_equal(coded_run(&executor, &o, &out->result, &e), STATUS_OK);
+    executor.release(executor.self);
+    assert_int_equal(geometry_make(&out->result.map, out->result.report.tile, &out->geometry, &e), STATUS_OK);
+    assert_int_equal(diagnosis_make(&out->result, &out->geometry, &out->d, &e), STATUS_OK);
+}
+
+static void asked_free(struct asked *a)
+{
+    geometry_free(&a->geometry);
+    coded_result_free(&a->result);
+}
+
+/* The ids of the first explanation, sorted and joined: "F01+F07". */
+static const char *names_of(const struct diagnosis *d, char text[32])
+{
+    const struct explanation *x = &d->explanation[0];
+    if (d->state == DIAGNOSIS_CONFORMS)
+        return strcpy(text, "none");
+    if (d->state == DIAGNOSIS_UNKNOWN || !explanation_has_names(x))
+        return strcpy(text, "unknown");
+    const char *a = x->fault[0].is->id, *b = x->count == 2 ? x->fault[1].is->id : NULL;
+    if (b && strcmp(a, b) > 0) {
+        const char *t = a;
+        a = b;
+        b = t;
+    }
+    snprintf(text, 32, b ? "%s+%s" : "%s", a, b ? b : "");
+    return text;
+}
+
+static void show(const struct diagnosis *d)
+{
+    char text[96];
+    for (size_t i = 0; i < d->nearest; i++)
+        for (size_t j = 0; j < d->near[i].count; j++)
+            print_message("    near %zu: %s map %zu-%zu of %zu, pair %zu-%zu of %zu, guard %zu-%zu of %zu\n", i,
+                          choice_text(&d->near[i].fault[j], text, sizeof text), d->near[i].map.explained,
+                          d->near[i].map.spoiled, d->near[i].map.differing, d->near[i].pair.explained,
+                          d->near[i].pair.spoiled, d->near[i].pair.differing, d->near[i].guard.explained,
+                          d->near[i].guard.spoiled, d->near[i].guard.differing);
+    for (size_t i = 0; i < d->exact && i < DIAGNOSIS_EXACT; i++)
+        for (size_t j = 0; j < d->explanation[i].count; j++)
+            print_message("    exact %zu: %s\n", i, choice_text(&d->explanation[i].fault[j], text, sizeof text));
+}
+
+static void expect_named(const char *faults)
+{
+    char subject[40], text[32];
+    struct asked a;
+    snprintf(subject, sizeof subject, "rs+%s", faults);
+    ask(subject, 128, 208, 256, &a);
+    if (strcmp(names_of(&a.d, text), faults) != 0 || a.d.exact != 1) {
+        print_message("%s: %s, %zu exact\n", subject, text, a.d.exact);
+        show(&a.d);
+        fail();
+    }
+    asked_free(&a);
+}
+
+static void diagnosis_make_planted_fault_is_named(void **state)
+{
+    (void)state;
+    static const char *const planted[] = {"none", "F01", "F02", "F03", "F04", "F07", "F11"};
+    for (size_t i = 0; i < sizeof planted / sizeof *planted; i++)
+        expect_named(planted[i]);
+}
+
+static void diagnosis_make_planted_pair_is_named(void **state)
+{
+    (void)state;
+    static const char *const planted[] = {"F01+F07", "F02+F07", "F03+F07", "F04+F07", "F01+F11",
+                                          "F02+F11", "F03+F11", "F04+F11", "F07+F11"};
+    for (size_t i = 0; i < sizeof planted / sizeof *planted; i++)
+        expect_named(planted[i]);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2) {
+        char text[32];
+        struct asked a;
+        ask(argv[1], 128, 208, 256, &a);
+        printf("%s: %s, %zu exact, %zu tried\n", argv[1], names_of(&a.d, text), a.d.exact, a.d.tried);
+        show(&a.d);
+        return 0;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(diagnosis_make_planted_fault_is_named),
+        cmocka_unit_test(diagnosis_make_planted_pair_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
