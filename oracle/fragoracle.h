@@ -106,12 +106,12 @@ struct fo_weights_options {
 
 /* Ask a subject with inputs whose outputs name their source. */
 struct fo_probe_options {
-    const char *kind;    /* "identity" */
-    const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]" */
-    uint64_t P, N, K;    /* 0,0,0 for the default shape */
-    struct fo_weights_options weights;
-    int historical; /* the seed's case: one expert, one pass, x[p][p] = 1 */
-    int64_t pass;   /* only this pass; -1 for all */
+    const char *kind;                  /* "identity", "coded" */
+    const char *subject;               /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]" */
+    uint64_t P, N, K;                  /* 0,0,0 for the default shape */
+    struct fo_weights_options weights; /* coded makes its own and takes only the seed */
+    int historical;                    /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
+    int64_t pass;                      /* identity only: only this pass; -1 for all */
     const char *on;
     const char *out; /* folder for scores.json and the maps; NULL writes nothing */
     fo_progress *progress;

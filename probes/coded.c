@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "probes/coded_planes.h"
+#include "probes/coded_judge.h"
 #include "probes/identity.h"
 #include "reference/matmul.h"
-#include "reference/number.h"
 
 /* As in identity.c: signs, payloads and quiet bits differ, so that neither survives as the other. */
 static const struct bf16 poison_a = {0x7fa5}, poison_b = {0xffda};
@@ -330,96 +329,6 @@ static enum status run_dense(struct session *s, struct error *e)
     return STATUS_OK;
 }
 
-/* A factor that may be a number of sources makes what was read of scale and row a chance of its own. */
-static void judge_factors(struct session *s)
-{
-    struct source_map *m = &s->result.map;
-    for (size_t i = 0; i < source_map_observations(m); i++) {
-        if (s->unit[i].bits == BF16_ONE)
-            continue;
-        if (m->value[i] < SOURCE_CODES)
-            s->result.scaled++;
-        else if (m->value[i] == SOURCE_MIXTURE) {
-            m->row[i] = SOURCE_MIXTURE;
-            if (s->result.scale_planes > 0)
-                m->scale[i] = SOURCE_MIXTURE;
-        }
-    }
-}
-
-static bool same_product(struct bf16 a, struct bf16 b)
-{
-    return a.bits == b.bits || (bf16_is_nan(a) && bf16_is_nan(b)) || (is_zero(a) && is_zero(b));
-}
-
-/* Hold the pair planes against the product where value and scale are where they should be. In a subject that mixes rows
- * of weights up, a NaN may come from another row or be lost to one. */
-static void judge_pairs(struct session *s, bool all_right)
-{
-    struct coded_result *r = &s->result;
-    const struct source_map *m = &r->map;
-    size_t all = source_map_observations(m);
-    for (size_t i = 0; i < all; i++) {
-        size_t sweep = i / (m->P * m->N), p = i / m->N % m->P, n = i % m->N;
-        bool right = m->value[i] < SOURCE_CODES && m->value[i] == source_wanted_value(m, sweep, p, n);
-        if (!right || (r->scale_planes > 0 && m->scale[i] != source_wanted_scale(m, sweep, p, n)))
-            continue;
-        struct source_point at = source_value_point(m, m->value[i]);
-        for (size_t plane = 0; plane < r->pair_planes; plane++) {
-            struct bf16 is = r->pair[plane * all + i];
-            struct bf16 wanted = coded_planes_pair_expected(&s->planes, plane, at);
-            if (!all_right && (bf16_is_nan(is) || bf16_is_nan(wanted)))
-                continue;
-            r->pair_count++;
-            r->pair_differing += !same_product(is, wanted);
-        }
-    }
-}
-
-/* What a row of the guard shows: the expert of its codes, else the word that says most. */
-static uint32_t guard_row(const struct source_map *m, const uint32_t *value)
-{
-    static const uint32_t order[] = {SOURCE_UNWRITTEN, SOURCE_MIXTURE, SOURCE_UNKNOWN};
-    uint32_t expert = SOURCE_ZERO;
-    for (size_t n = 0; n < m->N; n++) {
-        if (value[n] >= SOURCE_CODES)
-            continue;
-        uint32_t here = source_value_point(m, value[n]).expert;
-        if (expert != SOURCE_ZERO && expert != here)
-            return SOURCE_MIXTURE;
-        expert = here;
-    }
-    for (size_t i = 0; expert == SOURCE_ZERO && i < sizeof order / sizeof *order; i++)
-        for (size_t n = 0; n < m->N; n++)
-            if (value[n] == order[i])
-                expert = order[i];
-    return expert;
-}
-
-static void judge_guard(struct session *s)
-{
-    struct coded_guard *g = &s->result.guard;
-    const struct source_map *m = &s->result.map;
-    for (size_t p = 0; g->asked && p < m->P; p++) {
-        int32_t expert = segments_expert_of_row(&s->guard, p);
-        g->found[p] = guard_row(m, s->guard_value + p * m->N);
-        g->wanted[p] = expert < 0 ? SOURCE_ZERO : (uint32_t)expert;
-        g->wrong += g->found[p] != g->wanted[p];
-    }
-}
-
-static bool count_is_right(const struct source_count *c)
-{
-    return c->right > 0 && c->moved + c->zero + c->unwritten + c->mixture + c->unknown == 0;
-}
-
-static bool sources_right(const struct coded_result *r)
-{
-    struct source_counts c = source_map_count(&r->map);
-    return count_is_right(&c.value) && count_is_right(&c.row) && (r->scale_planes == 0 || count_is_right(&c.scale)) &&
-           r->scaled == 0;
-}
-
 enum status coded_run(const struct executor *subject, const struct coded_options *o, struct coded_result *out,
                       struct error *e)
 {
@@ -436,9 +345,9 @@ enum status coded_run(const struct executor *subject, const struct coded_options
     if (status == STATUS_OK)
         status = run_dense(&s, e);
     if (status == STATUS_OK) {
-        judge_factors(&s);
-        judge_pairs(&s, sources_right(&s.result));
-        judge_guard(&s);
+        coded_judge_factors(s.unit, &s.result);
+        coded_judge_pairs(&s.planes, &s.result);
+        coded_judge_guard(&s.guard, s.guard_value, &s.result);
         *out = s.result;
         s.result = (struct coded_result){0};
     }
@@ -455,12 +364,4 @@ void coded_result_free(struct coded_result *r)
     free(r->guard.found);
     free(r->guard.wanted);
     *r = (struct coded_result){0};
-}
-
-bool coded_conforms(const struct coded_result *r)
-{
-    const struct coded_guard *g = &r->guard;
-    bool guard = !g->asked || (g->wrong == 0 && (!g->status_told || g->status_word == g->status_wanted));
-    return sources_right(r) && r->repeats && r->miscounted == 0 && r->report.status_word == 0 && r->pair_count > 0 &&
-           r->pair_differing == 0 && r->dense_count > 0 && r->dense_differing == 0 && guard;
 }

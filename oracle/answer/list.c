@@ -1,4 +1,4 @@
-#include "oracle/answer/answer.h"
+#include "oracle/answer/probe.h"
 #include "reference/wgmma.h"
 
 static json_t *list_operations(struct text *text)
@@ -36,15 +36,26 @@ static json_t *list_faults(struct text *text)
     return faults;
 }
 
+static json_t *list_probes(struct text *text)
+{
+    json_t *probes = json_array();
+    text_add(text, "probes\n");
+    for (size_t i = 0; i < probe_kind_count(); i++) {
+        text_add(text, "  %-10s %s\n", probe_kind_at(i)->name, probe_kind_at(i)->does);
+        json_array_append_new(probes, json_string(probe_kind_at(i)->name));
+    }
+    return probes;
+}
+
 int fo_list(struct fo_answer *answer, struct fo_error *error)
 {
     struct error e, absent;
     struct machine gpu;
     struct text text = {0};
     char line[512];
-    json_t *operations = list_operations(&text), *faults = list_faults(&text), *devices = json_array();
-    text_add(&text, "probes\n  identity   each output row is one row of W^T, exactly\ndevices\n");
-    text_add(&text, "  model      bit-exact model, always there\n");
+    json_t *operations = list_operations(&text), *faults = list_faults(&text), *probes = list_probes(&text);
+    json_t *devices = json_array();
+    text_add(&text, "devices\n  model      bit-exact model, always there\n");
     json_array_append_new(devices, json_pack("{s:s, s:s}", "name", "model", "fidelity", "bit-exact model"));
     if (machine_gpu(&gpu, &absent) == STATUS_OK) {
         text_add(&text, "  gpu        %s, driver %s, CUDA %s\n", gpu.device, gpu.driver, gpu.cuda);
@@ -53,8 +64,8 @@ int fo_list(struct fo_answer *answer, struct fo_error *error)
     } else {
         text_add(&text, "  gpu        absent: %s\n", error_line(&absent, line, sizeof line));
     }
-    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s], s:[s], s:o, s:o}", "schema", "fragoracle.list/1",
-                          "operations", operations, "operands", "A", "D", "subjects", "rs", "rs+none",
-                          "rs+FAULT[+FAULT]", "probes", "identity", "faults", faults, "devices", devices);
+    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1", "operations",
+                          operations, "operands", "A", "D", "subjects", "rs", "rs+none", "rs+FAULT[+FAULT]", "probes",
+                          probes, "faults", faults, "devices", devices);
     return answer_end(answer_make(FO_CONFORMS, j, &text, answer, &e), &e, error);
 }

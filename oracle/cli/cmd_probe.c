@@ -11,7 +11,7 @@ static const struct command_option options[] = {
     {"pass", "PASS", OPTION_INDEX, offsetof(options_t, pass), 0, "Only this pass (default all)"},
     COMMAND_ON(options_t),
     {"out", "DIR", OPTION_TEXT, offsetof(options_t, out), 0,
-     "Write scores.json, rows.png, columns.png and errors.png there"},
+     "Write scores.json there, and rows.png, columns.png and errors.png, or source_map.png and the source map as .npy"},
     {0}};
 
 static int ask(const void *o, struct fo_answer *answer, struct fo_error *error)
@@ -22,7 +22,10 @@ static int ask(const void *o, struct fo_answer *answer, struct fo_error *error)
 const struct command command_probe = {
     .name = "probe",
     .does = "ask a subject with inputs whose outputs name their source",
-    .doc = "Asks a kernel with inputs whose outputs name their source, and scores it. KIND is identity.",
+    .doc =
+        "Asks a kernel with inputs whose outputs name their source, and scores it. KIND is identity, or coded: which "
+        "weight, scale and row each output really came from (default shape 128,208,256, weights of its own; --seed is "
+        "that of a dense product).",
     .options = options,
     .operands = {"KIND"},
     .operand_offset = {offsetof(options_t, kind)},
