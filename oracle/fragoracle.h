@@ -173,6 +173,20 @@ struct fo_infer_options {
 };
 int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct fo_error *error);
 
+/* Name the fault: which known fault, or which two, explain everything that coded probes see, exactly; the smallest case
+ * that fails; and what the contract wants. Where no name explains all of it, the answer says unknown. conforms: nothing
+ * is wrong. */
+struct fo_diagnose_options {
+    const char *subject; /* as fo_probe_options */
+    uint64_t P, N, K;    /* 0,0,0 for 128,208,256 */
+    uint64_t seed;       /* of the dense product */
+    const char *on;
+    const char *out; /* folder for diagnosis.json and pictures; NULL writes nothing */
+    fo_progress *progress;
+    void *context;
+};
+int fo_diagnose(const struct fo_diagnose_options *o, struct fo_answer *answer, struct fo_error *error);
+
 /* Everything, in trust order. */
 struct fo_check_options {
     const char *subject; /* "rs" */

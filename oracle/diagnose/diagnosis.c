@@ -32,7 +32,7 @@ const char *choice_text(const struct choice *c, char *text, size_t size)
     return text;
 }
 
-bool explanation_has_names(const struct explanation *x)
+bool finding_has_names(const struct finding *x)
 {
     for (size_t i = 0; i < x->count; i++)
         if (!x->fault[i].is->id)
@@ -82,12 +82,12 @@ static long score_of(const struct explained *x)
     return (long)x->explained - (long)x->spoiled;
 }
 
-static struct explanation explanation_of(struct evidence *v, const struct chain *c)
+static struct finding finding_of(struct evidence *v, const struct chain *c)
 {
-    struct explanation x = {.count = c->count,
-                            .map = evidence_map(v, c, NULL, false),
-                            .pair = evidence_pair(v, c, NULL, false),
-                            .guard = evidence_guard(v, c)};
+    struct finding x = {.count = c->count,
+                        .map = evidence_map(v, c, NULL, false),
+                        .pair = evidence_pair(v, c, NULL, false),
+                        .guard = evidence_guard(v, c)};
     memcpy(x.fault, c->step, sizeof x.fault);
     return x;
 }
@@ -108,7 +108,7 @@ static bool chain_is_exact(struct evidence *v, const struct chain *c)
 }
 
 /* A chain that foretells anything at all for what it explains, instead of leaving it open, in at least one kind. */
-static bool says_something(const struct explanation *x, const struct chain *c)
+static bool says_something(const struct finding *x, const struct chain *c)
 {
     return !chain_mixes(c) || x->pair.explained > 0;
 }
@@ -122,19 +122,19 @@ static void try_chain(struct search *s, const struct chain *c, struct diagnosis 
         keep_near(s, c, score_of(&x));
     if (!explained_exactly(&x) || !chain_is_exact(v, c))
         return;
-    struct explanation whole = explanation_of(v, c);
+    struct finding whole = finding_of(v, c);
     if (!says_something(&whole, c))
         return;
     /* The same faults with another parameter, or the other way round, are no other explanation. */
     for (size_t i = 0; i < d->exact && i < DIAGNOSIS_EXACT; i++) {
-        const struct explanation *known = &d->explanation[i];
+        const struct finding *known = &d->finding[i];
         bool same = known->fault[0].is == whole.fault[0].is && known->fault[1].is == whole.fault[1].is;
         bool turned = known->fault[0].is == whole.fault[1].is && known->fault[1].is == whole.fault[0].is;
         if (same || (whole.count == 2 && turned))
             return;
     }
     if (d->exact < DIAGNOSIS_EXACT)
-        d->explanation[d->exact] = whole;
+        d->finding[d->exact] = whole;
     d->exact++;
 }
 
@@ -166,10 +166,10 @@ static void put_names_first(struct diagnosis *d)
 {
     size_t count = d->exact < DIAGNOSIS_EXACT ? d->exact : DIAGNOSIS_EXACT, named = 0;
     for (size_t i = 0; i < count; i++)
-        if (explanation_has_names(&d->explanation[i])) {
-            struct explanation x = d->explanation[i];
-            memmove(&d->explanation[named + 1], &d->explanation[named], (i - named) * sizeof x);
-            d->explanation[named++] = x;
+        if (finding_has_names(&d->finding[i])) {
+            struct finding x = d->finding[i];
+            memmove(&d->finding[named + 1], &d->finding[named], (i - named) * sizeof x);
+            d->finding[named++] = x;
         }
 }
 
@@ -198,7 +198,7 @@ enum status diagnosis_make(const struct coded_result *r, const struct geometry *
     }
     if (d.state == DIAGNOSIS_UNKNOWN)
         for (; d.nearest < s->nearest; d.nearest++)
-            d.near[d.nearest] = explanation_of(v, &s->near[d.nearest]);
+            d.near[d.nearest] = finding_of(v, &s->near[d.nearest]);
     put_names_first(&d);
     *out = d;
     evidence_free(v);

@@ -11,7 +11,7 @@
 
 enum diagnosis_state {
     DIAGNOSIS_CONFORMS,  /* nothing differs */
-    DIAGNOSIS_EXPLAINED, /* exactly, by one or two; explanation_has_names says whether the catalogue knows them */
+    DIAGNOSIS_EXPLAINED, /* exactly, by one or two; finding_has_names says whether the catalogue knows them */
     DIAGNOSIS_UNKNOWN
 };
 
@@ -21,7 +21,7 @@ struct explained {
     size_t differing, explained, spoiled;
 };
 
-struct explanation {
+struct finding {
     size_t count;                      /* faults: 1 or 2 */
     struct choice fault[CHAIN_MOST];   /* in the order in which they apply */
     struct explained map, pair, guard; /* values, scales and rows; outputs of pair planes; rows of the guard */
@@ -31,12 +31,12 @@ enum { DIAGNOSIS_EXACT = 8, DIAGNOSIS_NEAREST = 5 };
 
 struct diagnosis {
     enum diagnosis_state state;
-    struct explained right;                          /* what a right kernel explains: only `differing` says something */
-    size_t compared;                                 /* observations of all kinds */
-    size_t exact;                                    /* explanations with the fewest faults, all of the same outputs */
-    struct explanation explanation[DIAGNOSIS_EXACT]; /* the first of them, as the table has them */
-    size_t nearest;                                  /* where nothing is exact: best first */
-    struct explanation near[DIAGNOSIS_NEAREST];
+    struct explained right;                  /* what a right kernel explains: only `differing` says something */
+    size_t compared;                         /* observations of all kinds */
+    size_t exact;                            /* explanations with the fewest faults, all of the same outputs */
+    struct finding finding[DIAGNOSIS_EXACT]; /* the first of them, as the table has them */
+    size_t nearest;                          /* where nothing is exact: best first */
+    struct finding near[DIAGNOSIS_NEAREST];
     size_t tried; /* singles and pairs */
 };
 
@@ -48,6 +48,6 @@ enum status diagnosis_make(const struct coded_result *r, const struct geometry *
 /* "F07 scale-tile-relative (128 columns)" into text; returns text. */
 const char *choice_text(const struct choice *c, char *text, size_t size);
 /* Is it one of the catalogue, or an order without a name? */
-bool explanation_has_names(const struct explanation *x);
+bool finding_has_names(const struct finding *x);
 
 #endif

@@ -81,19 +81,17 @@ struct explained evidence_guard(const struct evidence *v, const struct chain *c)
     const struct coded_guard *guard = &v->r->guard;
     struct explained x = {0};
     struct chain there = *c;
-    bool open = false, clamps = false;
+    bool clamps = false;
     there.g = &v->guard;
-    for (size_t i = 0; i < c->count; i++) {
-        open = open || c->step[i].is->ids_open;
+    for (size_t i = 0; i < c->count; i++)
         clamps = clamps || c->step[i].is->clamps;
-    }
     for (uint32_t p = 0; v->guard.row && p < v->guard.P; p++) {
-        bool bad = v->guard.row[p].expert < 0, wrong = guard->found[p] != guard->wanted[p];
-        count(&x, wrong, (bad && open) || seen_agrees(guard_row(&v->guard, &there, p), guard->found[p]));
+        bool wrong = guard->found[p] != guard->wanted[p];
+        count(&x, wrong, seen_agrees(guard_row(&v->guard, &there, p), guard->found[p]));
     }
     if (v->guard.row && guard->status_told)
         count(&x, guard->status_word != guard->status_wanted,
-              open || guard->status_word == (clamps ? 0 : guard->status_wanted));
+              guard->status_word == (clamps ? 0 : guard->status_wanted));
     return x;
 }
 

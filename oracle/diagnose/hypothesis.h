@@ -88,7 +88,6 @@ struct hypothesis {
     bool launders; /* NaN to 0 and Inf to the largest finite value, on the way out */
     bool mixes;    /* bits of several weights make one: DEPTH_DATA */
     bool clamps;   /* an id outside the experts is not reported */
-    bool ids_open; /* what it makes of an id outside the experts is not known */
     /* Parameters worth trying, at most CHOICES; NULL: it has none. */
     size_t (*choices)(const struct geometry *g, const struct hypothesis *h, struct choice *out);
     const char *parameter; /* printf format of one unsigned, or NULL */

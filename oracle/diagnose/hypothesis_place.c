@@ -12,7 +12,7 @@ static const struct row_place *row_of(const struct geometry *g, const struct sit
 static void skip_ids_from_active(const struct geometry *g, const struct choice *c, struct site *s)
 {
     (void)c;
-    if (row_of(g, s)->id >= (int32_t)g->active)
+    if (row_of(g, s)->expert >= (int32_t)g->active)
         s->state = SITE_UNWRITTEN;
 }
 
@@ -156,11 +156,11 @@ static void half_written(const struct geometry *g, const struct choice *c, struc
 }
 
 const struct hypothesis hypotheses_place[] = {
-    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .place = skip_ids_from_active, .ids_open = true,
+    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .place = skip_ids_from_active,
      .what = "a valid id that is not below the number of active segments is skipped",
      .found = "if (id >= active) return;",
      .wanted = "if (id < 0 || id >= experts) the rows are zero; active bounds segments, not ids"},
-    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .place = segment_of_expert, .ids_open = true,
+    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .place = segment_of_expert,
      .what = "the rows of a segment are looked up by its expert",
      .found = "rows expert_start[id] .. expert_start[id+1]",
      .wanted = "rows expert_start[a] .. expert_start[a+1] for segment a, expert expert_ids[a]"},

@@ -41,10 +41,10 @@ static void asked_free(struct asked *a)
 /* The ids of the first explanation, sorted and joined: "F01+F07". */
 static const char *names_of(const struct diagnosis *d, char text[32])
 {
-    const struct explanation *x = &d->explanation[0];
+    const struct finding *x = &d->finding[0];
     if (d->state == DIAGNOSIS_CONFORMS)
         return strcpy(text, "none");
-    if (d->state == DIAGNOSIS_UNKNOWN || !explanation_has_names(x))
+    if (d->state == DIAGNOSIS_UNKNOWN || !finding_has_names(x))
         return strcpy(text, "unknown");
     const char *a = x->fault[0].is->id, *b = x->count == 2 ? x->fault[1].is->id : NULL;
     if (b && strcmp(a, b) > 0) {
@@ -67,8 +67,8 @@ static void show(const struct diagnosis *d)
                           d->near[i].pair.spoiled, d->near[i].pair.differing, d->near[i].guard.explained,
                           d->near[i].guard.spoiled, d->near[i].guard.differing);
     for (size_t i = 0; i < d->exact && i < DIAGNOSIS_EXACT; i++)
-        for (size_t j = 0; j < d->explanation[i].count; j++)
-            print_message("    exact %zu: %s\n", i, choice_text(&d->explanation[i].fault[j], text, sizeof text));
+        for (size_t j = 0; j < d->finding[i].count; j++)
+            print_message("    exact %zu: %s\n", i, choice_text(&d->finding[i].fault[j], text, sizeof text));
 }
 
 static void expect_named(const char *faults)
@@ -77,7 +77,7 @@ static void expect_named(const char *faults)
     struct asked a;
     snprintf(subject, sizeof subject, "rs+%s", faults);
     ask(subject, 128, 208, 256, &a);
-    if (strcmp(names_of(&a.d, text), faults) != 0 || a.d.exact != 1) {
+    if (strcmp(names_of(&a.d, text), faults) != 0 || a.d.exact != (strcmp(faults, "none") != 0)) {
         print_message("%s: %s, %zu exact\n", subject, text, a.d.exact);
         show(&a.d);
         fail();
