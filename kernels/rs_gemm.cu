@@ -42,23 +42,25 @@ static __device__ void rs_write_zeros(const struct rs_args &args, const struct r
 }
 
 /* x of one K tile into shared memory; rows past the tile and columns past K are zero. */
+template <class rs_wrong>
 static __device__ __forceinline__ void rs_copy_x(const struct rs_args &args, const struct rs_tile &tile, uint32_t k0,
-                                                 uint8_t *smem)
+                                                 const rs_wrong &fault, uint8_t *smem)
 {
 #pragma unroll
     for (uint32_t c = 0; c < RS_CHUNKS; c++) {
         uint32_t token, k;
-        rs_x_chunk(threadIdx.x, c, &token, &k);
+        rs_x_chunk(threadIdx.x, c, &fault, &token, &k);
         uint4 chunk = make_uint4(0, 0, 0, 0);
         if (token < tile.rows && k0 + k < args.shape.K)
             chunk = *(const uint4 *)(args.x + rs_x_offset(&args.shape, tile.row + token, k0 + k));
-        *(uint4 *)(smem + rs_smem_offset(token, k)) = chunk;
+        *(uint4 *)(smem + rs_smem_offset(token, k, &fault)) = chunk;
     }
 }
 
 /* The A registers of one K tile: [64 columns][k16 step][register]. Rows past N and columns past K are zero. */
+template <class rs_wrong>
 static __device__ __forceinline__ void rs_load_a(const struct rs_args &args, uint32_t expert, uint32_t feature,
-                                                 uint32_t k0, const struct rs_fault &fault,
+                                                 uint32_t k0, const rs_wrong &fault,
                                                  uint32_t (&a)[RS_HALVES][RS_STEPS][4])
 {
 #pragma unroll
@@ -67,8 +69,8 @@ static __device__ __forceinline__ void rs_load_a(const struct rs_args &args, uin
         uint32_t word[RS_STEPS] = {0, 0, 0, 0}, scales = 0;
         if (feature < args.shape.N && k < args.shape.K) {
             size_t byte = rs_value_byte(feature, k, threadIdx.x, args.shape.K, &fault);
-            if (rs_value_in_row(byte, args.shape.K, &fault)) {
-                uint4 v = *(const uint4 *)(args.values + rs_value_row(&args.shape, expert, feature) + byte);
+            if (rs_value_inside(&args.shape, expert, feature, byte, &fault)) {
+                uint4 v = *(const uint4 *)(args.values + rs_value_row(&args.shape, expert, feature, &fault) + byte);
                 word[0] = v.x, word[1] = v.y, word[2] = v.z, word[3] = v.w;
             }
             scales = *(const uint32_t *)(args.scales + rs_scale_offset(&args.shape, expert, feature, k, k0, &fault));
@@ -110,18 +112,22 @@ static __device__ __forceinline__ void rs_tap_a(const struct rs_args &args, uint
             }
 }
 
+template <class rs_wrong>
 static __device__ __forceinline__ void rs_write_out(const struct rs_args &args, const struct rs_tile &tile,
-                                                    uint32_t feature0, const float (&d)[RS_ACCUMULATORS])
+                                                    uint32_t feature0, const rs_wrong &fault,
+                                                    const float (&d)[RS_ACCUMULATORS])
 {
 #pragma unroll
     for (uint32_t i = 0; i < RS_ACCUMULATORS; i++) {
-        uint32_t token = rs_acc_token(threadIdx.x, i), feature = feature0 + rs_acc_feature(threadIdx.x, i);
+        uint32_t token = rs_acc_token(threadIdx.x, i, &fault);
+        uint32_t feature = feature0 + rs_acc_feature(threadIdx.x, i, &fault);
         if (token < tile.rows && feature < args.shape.N)
-            args.out[rs_out_offset(&args.shape, tile.row + token, feature)] = rs_round(d[i]);
+            args.out[rs_out_offset(&args.shape, tile.row + token, feature)] = rs_result(d[i], &tile, token, &fault);
     }
 }
 
-static __device__ __forceinline__ void rs_body(const struct rs_args &args, const struct rs_fault &fault)
+template <class rs_wrong>
+static __device__ __forceinline__ void rs_body(const struct rs_args &args, const rs_wrong &fault)
 {
     __shared__ __align__(1024) uint8_t smem[RS_SMEM_BYTES];
     int order_bad;
@@ -132,7 +138,9 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
         atomicAdd((unsigned long long *)&args.counters->blocks, 1ull);
 
     struct rs_tile tile;
-    if (!rs_find_tile(&args.shape, args.starts, args.ids, order_bad, blockIdx.x, &tile))
+    if (!rs_find_tile(&args.shape, args.starts, args.ids, order_bad, blockIdx.x, &fault, &tile))
+        return;
+    if (rs_tile_returns(&args.shape, &tile, &fault))
         return;
     uint32_t feature0 = blockIdx.y * RS_TILE_FEATURES;
     if (tile.expert < 0) {
@@ -140,7 +148,12 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
         return;
     }
 
-    uint32_t feature = feature0 + rs_feature(threadIdx.x);
+    if (fault.half_map) { /* what is never written must be the same every time */
+        for (uint32_t i = threadIdx.x; i < RS_SMEM_BYTES / 4; i += RS_THREADS)
+            ((uint32_t *)smem)[i] = 0;
+        __syncthreads();
+    }
+    uint32_t feature = rs_weight_feature(feature0 + rs_feature(threadIdx.x), &fault);
     uint32_t smem_address = (uint32_t)__cvta_generic_to_shared(smem);
     uint32_t issued = 0, checksum = 0;
     float d[RS_ACCUMULATORS];
@@ -150,10 +163,11 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
 
     for (uint32_t k0 = 0; k0 < args.shape.K; k0 += RS_TILE_K) {
         uint32_t a[RS_HALVES][RS_STEPS][4];
-        rs_copy_x(args, tile, k0, smem);
+        rs_copy_x(args, tile, k0, fault, smem);
         rs_load_a(args, (uint32_t)tile.expert, feature, k0, fault, a);
         rs_tap_a(args, (uint32_t)tile.expert, feature0, k0, a);
-        fence_proxy_async();
+        if (!fault.no_proxy_fence)
+            fence_proxy_async();
         __syncthreads();
 
 #pragma unroll
@@ -174,7 +188,7 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
         }
         __syncthreads();
     }
-    rs_write_out(args, tile, feature0, d);
+    rs_write_out(args, tile, feature0, fault, d);
 
     if (args.counters) {
         atomicAdd(&args.counters->a_checksum, checksum);
@@ -187,7 +201,7 @@ static __device__ __forceinline__ void rs_body(const struct rs_args &args, const
 
 __global__ void __launch_bounds__(RS_THREADS) rs_gemm_kernel(const __grid_constant__ struct rs_args args)
 {
-    const struct rs_fault neutral = RS_FAULT_NEUTRAL;
+    const struct rs_right neutral = {RS_PACK_ORDER};
     rs_body(args, neutral);
 }
 
@@ -205,16 +219,16 @@ static bool rs_args_valid(const struct rs_args *args)
            (s->N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES <= 65535u;
 }
 
-static dim3 rs_grid(const struct rs_shape *s)
+static dim3 rs_grid(const struct rs_shape *s, uint32_t token_tiles)
 {
-    return dim3(rs_max_tiles(s), (s->N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES);
+    return dim3(token_tiles, (s->N + RS_TILE_FEATURES - 1) / RS_TILE_FEATURES);
 }
 
 extern "C" int rs_gemm_launch(const struct rs_args *args, void *stream)
 {
     if (!rs_args_valid(args))
         return cudaErrorInvalidValue;
-    rs_gemm_kernel<<<rs_grid(&args->shape), RS_THREADS, 0, (cudaStream_t)stream>>>(*args);
+    rs_gemm_kernel<<<rs_grid(&args->shape, rs_max_tiles(&args->shape)), RS_THREADS, 0, (cudaStream_t)stream>>>(*args);
     return cudaGetLastError();
 }
 
@@ -222,14 +236,15 @@ extern "C" int rs_gemm_planted_launch(const struct rs_args *args, const struct r
 {
     if (!rs_args_valid(args))
         return cudaErrorInvalidValue;
-    rs_gemm_planted_kernel<<<rs_grid(&args->shape), RS_THREADS, 0, (cudaStream_t)stream>>>(*args, *fault);
+    uint32_t token_tiles = rs_grid_tiles(&args->shape, fault);
+    rs_gemm_planted_kernel<<<rs_grid(&args->shape, token_tiles), RS_THREADS, 0, (cudaStream_t)stream>>>(*args, *fault);
     return cudaGetLastError();
 }
 
 __global__ void rs_decode_kernel(const uint32_t *words, const uint32_t *scales, const uint32_t *steps, size_t n,
                                  uint32_t *registers)
 {
-    const struct rs_fault neutral = RS_FAULT_NEUTRAL;
+    const struct rs_right neutral = {RS_PACK_ORDER};
     size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) {
         uint32_t a[4];

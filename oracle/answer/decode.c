@@ -198,7 +198,7 @@ static void tile_gather(const struct rs_shape *shape, const struct packed_weight
             bool inside = feature < shape->N;
             const uint8_t *value =
                 p->values +
-                (inside ? rs_value_row(shape, 0, feature) + rs_value_byte(feature, k, thread, shape->K, &neutral) : 0);
+                (inside ? rs_value_row(shape, 0, feature, &neutral) + rs_value_byte(feature, k, thread, shape->K, &neutral) : 0);
             b->words[b->n] = inside ? load_word(value + 4 * step) : 0;
             b->scales[b->n] =
                 inside

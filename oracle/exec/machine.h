@@ -48,7 +48,7 @@ struct packed_weights {
 };
 /* Any N, K % 32 == 0. errors: those of hopper_layout_init, STATUS_NO_MEMORY. */
 enum status packed_weights_any(const struct weights *w, struct packed_weights *out, struct error *e);
-/* What the kernel takes as it is. errors: also STATUS_BAD_ARGUMENT (N % 16, K % 64). */
+/* What the kernel takes as it is; planted_weights.h has the same with faults. errors: also STATUS_BAD_ARGUMENT (N % 16, K % 64). */
 enum status packed_weights_make(const struct weights *w, struct packed_weights *out, struct error *e);
 void packed_weights_free(struct packed_weights *p);
 

@@ -192,7 +192,7 @@ static enum status gpu_load(void *self, const struct weights *w, struct error *e
 {
     struct gpu_subject *g = self;
     struct packed_weights p;
-    enum status s = packed_weights_make(w, &p, e);
+    enum status s = planted_weights_make(w, &g->subject.data, &p, e);
     if (s != STATUS_OK)
         return s;
     gpu_subject_drop(g);
@@ -245,13 +245,18 @@ static enum status gpu_run(void *self, const struct bf16 *x, const struct segmen
         .shape = {(uint32_t)s->rows, (uint32_t)g->N, (uint32_t)g->K, (uint32_t)s->experts, (uint32_t)s->active}};
     struct run_report r = machine_report(&g->subject, &args.shape, s->starts, s->ids);
     struct buffer bx = {0}, bstarts = {0}, bids = {0}, bout = {0};
+    struct planted_segments given;
+    enum status status = planted_segments_make(s, &g->subject.launch, &given, e);
+    if (status != STATUS_OK)
+        return status;
     for (size_t i = 0; i < s->rows * g->N; i++)
         out[i] = poison;
-    enum status status = buffer_make(&bx, x, s->rows * g->K * sizeof *x, e);
+    args.shape.active = (uint32_t)given.s.active;
+    status = buffer_make(&bx, x, s->rows * g->K * sizeof *x, e);
     if (status == STATUS_OK)
-        status = buffer_make(&bstarts, s->starts, (s->active + 1) * sizeof *s->starts, e);
+        status = buffer_make(&bstarts, given.starts, (given.s.active + 1) * sizeof *given.starts, e);
     if (status == STATUS_OK)
-        status = buffer_make(&bids, s->ids, s->active * sizeof *s->ids, e);
+        status = buffer_make(&bids, given.ids, given.s.active * sizeof *given.ids, e);
     if (status == STATUS_OK)
         status = buffer_make(&bout, out, s->rows * g->N * sizeof *out, e);
     if (status == STATUS_OK) {
@@ -262,7 +267,10 @@ static enum status gpu_run(void *self, const struct bf16 *x, const struct segmen
     if (status == STATUS_OK)
         status = buffer_read(&bout, out, e);
     if (status == STATUS_OK)
+        status = planted_rows_restore(s, &g->subject.launch, g->N, out, e);
+    if (status == STATUS_OK)
         *report = r;
+    planted_segments_free(&given);
     cudaFree(bx.device);
     cudaFree(bstarts.device);
     cudaFree(bids.device);

@@ -67,13 +67,14 @@ static uint32_t model_tiles(const struct launch *l)
 static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t k0)
 {
     static const struct bf16 zero[8];
-    uint8_t smem[RS_SMEM_BYTES];
+    uint8_t smem[RS_SMEM_BYTES] = {0}; /* where nothing is written; a GPU has what was there */
+    const struct rs_fault *fault = &l->model->subject.fault;
     for (uint32_t thread = 0; thread < RS_THREADS; thread++)
         for (uint32_t c = 0; c < RS_CHUNKS; c++) {
             uint32_t token, k;
-            rs_x_chunk(thread, c, &token, &k);
+            rs_x_chunk(thread, c, fault, &token, &k);
             bool inside = token < t->tile.rows && k0 + k < l->shape.K;
-            memcpy(smem + rs_smem_offset(token, k),
+            memcpy(smem + rs_smem_offset(token, k, fault),
                    inside ? l->x + rs_x_offset(&l->shape, t->tile.row + token, k0 + k) : zero, RS_CHUNK_BYTES);
         }
     for (uint32_t k = 0; k < RS_TILE_K && k0 + k < l->shape.K; k += RS_STEP_K) {
@@ -96,21 +97,24 @@ static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t
 static uint32_t model_decode_a(const struct launch *l, uint32_t expert, uint32_t feature0, struct bf16 *a)
 {
     const struct model *m = l->model;
+    const struct rs_fault *fault = &m->subject.fault;
     uint32_t checksum = 0, K = l->shape.K;
     for (uint32_t k = 0; k < K; k += RS_WORD_K) {
         for (uint32_t thread = 0; thread < RS_THREADS; thread++) {
-            uint32_t feature = feature0 + rs_feature(thread), word[RS_STEPS] = {0}, scales = 0;
+            uint32_t feature = rs_weight_feature(feature0 + rs_feature(thread), fault);
+            uint32_t word[RS_STEPS] = {0}, scales = 0;
             if (feature < l->shape.N) {
-                size_t byte = rs_value_byte(feature, k, thread, K, &m->subject.fault);
-                const uint8_t *row = m->weights.values + rs_value_row(&l->shape, expert, feature);
-                for (uint32_t step = 0; rs_value_in_row(byte, K, &m->subject.fault) && step < RS_STEPS; step++)
+                size_t byte = rs_value_byte(feature, k, thread, K, fault);
+                const uint8_t *row = m->weights.values + rs_value_row(&l->shape, expert, feature, fault);
+                bool inside = rs_value_inside(&l->shape, expert, feature, byte, fault);
+                for (uint32_t step = 0; inside && step < RS_STEPS; step++)
                     word[step] = load_word(row + byte + 4 * step);
-                scales = load_word(m->weights.scales + rs_scale_offset(&l->shape, expert, feature, k,
-                                                                       k / RS_TILE_K * RS_TILE_K, &m->subject.fault));
+                scales = load_word(m->weights.scales +
+                                   rs_scale_offset(&l->shape, expert, feature, k, k / RS_TILE_K * RS_TILE_K, fault));
             }
             for (uint32_t step = 0; step < RS_STEPS; step++) {
                 uint32_t registers[4];
-                rs_decode(word[step], scales, step, &m->subject.fault, registers);
+                rs_decode(word[step], scales, step, fault, registers);
                 checksum += rs_checksum(registers, k + step * RS_STEP_K, thread);
                 for (uint32_t slot = 0; slot < A_SLOTS; slot++) {
                     struct place p = m->a[thread][slot];
@@ -180,8 +184,8 @@ no_memory:
     return error_set(e, STATUS_NO_MEMORY, "no memory for the %zu weights of an expert", elements);
 }
 
-/* D of one tile: d [64 features][64 tokens], zero where no token is. A step in which every activation is zero leaves
- * the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
+/* D of one tile: d [64 features][64 tokens], of zeros where no token is. A step in which every activation is zero
+ * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
 static void model_multiply(const struct launch *l, const struct token_tile *t, const struct decoded *w, uint32_t tile,
                            float *d)
 {
@@ -193,7 +197,7 @@ static void model_multiply(const struct launch *l, const struct token_tile *t, c
         for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
             float sum = 0.0f;
             const uint8_t *busy = t->busy + (size_t)n * steps;
-            for (uint32_t step = 0; n < t->tile.rows && step < steps; step++)
+            for (uint32_t step = 0; step < steps; step++)
                 if (busy[step] || special[step])
                     sum = accumulate_step(&accumulate_hopper_bf16, a + step * RS_STEP_K,
                                           t->b + (size_t)n * K + step * RS_STEP_K, sum);
@@ -205,12 +209,14 @@ static void model_multiply(const struct launch *l, const struct token_tile *t, c
 /* The epilogue of the kernel: each thread writes what its registers hold, where rs_index.h says. */
 static void model_write_out(const struct launch *l, const struct rs_tile *tile, uint32_t feature0, const float *d)
 {
+    const struct rs_fault *fault = &l->model->subject.fault;
     for (uint32_t thread = 0; thread < RS_THREADS; thread++)
         for (uint32_t i = 0; i < RS_ACCUMULATORS; i++) {
-            uint32_t token = rs_acc_token(thread, i), feature = feature0 + rs_acc_feature(thread, i);
+            uint32_t token = rs_acc_token(thread, i, fault), feature = feature0 + rs_acc_feature(thread, i, fault);
             struct place p = l->model->d[thread][i];
             if (token < tile->rows && feature < l->shape.N)
-                l->out[rs_out_offset(&l->shape, tile->row + token, feature)] = rs_round(d[p.i * RS_TILE_TOKENS + p.j]);
+                l->out[rs_out_offset(&l->shape, tile->row + token, feature)] =
+                    rs_result(d[p.i * RS_TILE_TOKENS + p.j], tile, token, fault);
         }
 }
 
@@ -242,45 +248,61 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     return STATUS_OK;
 }
 
+/* Every token tile of a launch, in the order of the grid. */
+static enum status model_launch(const struct launch *l, const struct segments *s, struct run_report *r, struct error *e)
+{
+    const struct rs_fault *fault = &l->model->subject.fault;
+    struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l->shape.K * sizeof *t.b),
+                           .busy = malloc((size_t)RS_TILE_TOKENS * l->shape.K / RS_STEP_K)};
+    enum status status = STATUS_OK;
+    int order_bad;
+    if (!t.b || !t.busy)
+        status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l->shape.K);
+    r->status_word = rs_status(&l->shape, s->starts, s->ids, &order_bad);
+    for (uint32_t index = 0; status == STATUS_OK && index < rs_grid_tiles(&l->shape, fault); index++) {
+        if (!rs_find_tile(&l->shape, s->starts, s->ids, order_bad, index, fault, &t.tile))
+            break;
+        if (rs_tile_returns(&l->shape, &t.tile, fault))
+            continue;
+        if (t.tile.expert < 0)
+            model_write_zeros(l, &t.tile);
+        else
+            status = model_token_tile(l, &t, r, e);
+    }
+    free(t.b);
+    free(t.busy);
+    return status;
+}
+
 static enum status model_run(void *self, const struct bf16 *x, const struct segments *s, struct bf16 poison,
                              struct bf16 *out, struct run_report *report, struct error *e)
 {
     struct model *m = self;
-    struct launch l = {
-        m,
-        {(uint32_t)s->rows, (uint32_t)m->weights.N, (uint32_t)m->weights.K, (uint32_t)s->experts, (uint32_t)s->active},
-        x,
-        out};
+    struct planted_segments given;
+    struct run_report r;
     if (!m->weights.values)
         return error_set(e, STATUS_BAD_ARGUMENT, "run before load");
     if (s->experts != m->weights.experts)
         return error_set(e, STATUS_BAD_ARGUMENT, "%zu experts asked of weights with %zu", s->experts,
                          m->weights.experts);
-    struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l.shape.K * sizeof *t.b),
-                           .busy = malloc((size_t)RS_TILE_TOKENS * l.shape.K / RS_STEP_K)};
-    enum status status = STATUS_OK;
-    if (!t.b || !t.busy) {
-        status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l.shape.K);
-        goto done;
-    }
+    enum status status = planted_segments_make(s, &m->subject.launch, &given, e);
+    if (status != STATUS_OK)
+        return status;
+    struct launch l = {
+        m,
+        {(uint32_t)s->rows, (uint32_t)m->weights.N, (uint32_t)m->weights.K, (uint32_t)s->experts, (uint32_t)s->active},
+        x,
+        out};
     for (size_t i = 0; i < s->rows * m->weights.N; i++)
         out[i] = poison;
-    struct run_report r = machine_report(&m->subject, &l.shape, s->starts, s->ids);
-    int order_bad;
-    r.status_word = rs_status(&l.shape, s->starts, s->ids, &order_bad);
-    for (uint32_t index = 0; status == STATUS_OK && index < rs_max_tiles(&l.shape); index++) {
-        if (!rs_find_tile(&l.shape, s->starts, s->ids, order_bad, index, &t.tile))
-            break;
-        if (t.tile.expert < 0)
-            model_write_zeros(&l, &t.tile);
-        else
-            status = model_token_tile(&l, &t, &r, e);
-    }
+    r = machine_report(&m->subject, &l.shape, s->starts, s->ids);
+    l.shape.active = (uint32_t)given.s.active;
+    status = model_launch(&l, &given.s, &r, e);
+    if (status == STATUS_OK)
+        status = planted_rows_restore(s, &m->subject.launch, m->weights.N, out, e);
     if (status == STATUS_OK)
         *report = r;
-done:
-    free(t.b);
-    free(t.busy);
+    planted_segments_free(&given);
     return status;
 }
 
@@ -288,7 +310,7 @@ static enum status model_load(void *self, const struct weights *w, struct error 
 {
     struct model *m = self;
     struct packed_weights p;
-    enum status s = packed_weights_make(w, &p, e);
+    enum status s = planted_weights_make(w, &m->subject.data, &p, e);
     if (s != STATUS_OK)
         return s;
     struct decoded *decoded = calloc(w->experts, sizeof *decoded);
@@ -326,6 +348,9 @@ enum status model_subject(const struct subject *subject, struct executor *out, s
 {
     struct wgmma_op op;
     struct layout a, d;
+    if (subject->hardware_only)
+        return error_set(e, STATUS_UNSUPPORTED, "%s: a race of the hardware, which the model has not; use --on gpu",
+                         subject->name);
     enum status s = wgmma_parse("wgmma.m64n64k16.f32.bf16.bf16.rs", &op, e);
     if (s == STATUS_OK)
         s = fragment_map(&op, FRAGMENT_A, &a, e);

@@ -5,8 +5,8 @@ if(WHAT STREQUAL a_registers) # reference/fragment.c: the images of the two regi
     set(from "{REG, 0, 8, 0}," "{REG, 1, 0, 8},")
     set(to "{REG, 0, 0, 8}," "{REG, 1, 8, 0},")
 elseif(WHAT STREQUAL pack_order) # kernels/rs_index.h: v00..v07 in a row, R1 and R2 exchanged
-    set(from "{0, 1, 4, 5, 2, 3, 6, 7}, 0, 0")
-    set(to "{0, 1, 2, 3, 4, 5, 6, 7}, 0, 0")
+    set(from "0, 1, 4, 5, 2, 3, 6, 7")
+    set(to "0, 1, 2, 3, 4, 5, 6, 7")
 elseif(WHAT STREQUAL masks) # kernels/rs_index.h: the shifts of the second and third byte, exchanged
     set(from "y[1] = word << 3 & mask" "y[2] = word << 6 & mask")
     set(to "y[1] = word << 6 & mask" "y[2] = word << 3 & mask")

@@ -86,9 +86,11 @@ static void run_free(struct run *r)
 /* The tile of a block; false where there is none. */
 static bool tile_of(const struct run *r, uint32_t block, struct rs_tile *tile, uint32_t *feature0)
 {
+    const struct rs_fault neutral = RS_FAULT_NEUTRAL;
     uint32_t width = rs_max_tiles(&r->shape);
     *feature0 = block / width * M;
-    return rs_find_tile(&r->shape, r->problem.starts, r->problem.ids, 0, block % width, tile) && tile->expert >= 0;
+    return rs_find_tile(&r->shape, r->problem.starts, r->problem.ids, 0, block % width, &neutral, tile) &&
+           tile->expert >= 0;
 }
 
 static uint16_t weight(const struct run *r, int32_t expert, uint32_t n, uint32_t k)

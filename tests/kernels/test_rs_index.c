@@ -46,11 +46,11 @@ static size_t check_word(const struct word_case *c)
     uint32_t feature = c->feature0 + rs_feature(c->thread), tile_k = c->k / RS_TILE_K * RS_TILE_K;
     size_t value_base = c->expert * value_swizzle_bytes(&c->layout.values);
     size_t scale_base = c->expert * scale_swizzle_bytes(&c->layout.scales);
-    size_t value =
-        rs_value_row(&c->shape, c->expert, feature) + rs_value_byte(feature, c->k, c->thread, c->shape.K, &neutral);
+    size_t value = rs_value_row(&c->shape, c->expert, feature, &neutral) +
+                   rs_value_byte(feature, c->k, c->thread, c->shape.K, &neutral);
     size_t scale = rs_scale_offset(&c->shape, c->expert, feature, c->k, tile_k, &neutral);
     size_t compared = 0;
-    if (value % 16 || scale % 4 || !rs_value_in_row(value, c->shape.K, &neutral))
+    if (value % 16 || scale % 4 || !rs_value_inside(&c->shape, c->expert, feature, value, &neutral))
         fail_msg("thread %u: a 16-byte load at %zu or a 4-byte load at %zu is not aligned", c->thread, value, scale);
     for (uint32_t step = 0; step < RS_STEPS; step++)
         for (uint32_t slot = 0; slot < 8; slot++) {
@@ -104,7 +104,7 @@ static void rs_value_row_real_shapes_match_beyond_4_gib(void **state)
     (void)state;
     struct layout map = contract_map(FRAGMENT_A);
     struct rs_shape shape = {.N = 5760, .K = 2880, .experts = 600};
-    assert_true(rs_value_row(&shape, 599, 0) > UINT32_MAX);
+    assert_true(rs_value_row(&shape, 599, 0, &neutral) > UINT32_MAX);
     assert_int_equal(check_expert(&map, 2880, 2880, 32, 31), 2880u * 2880);
     assert_int_equal(check_expert(&map, 5760, 2880, 600, 599), 5760u * 2880);
     assert_int_equal(check_expert(&map, 5760, 128, 128, 127), 5760u * 128);
@@ -134,15 +134,16 @@ static void rs_value_byte_odd_column_fault_masks_every_odd_feature(void **state)
 {
     (void)state;
     struct rs_fault wrong = neutral;
+    const struct rs_shape shape = {1, 64, 192, 1, 1};
     size_t masked = 0;
     wrong.odd_column_zero = 1;
     for (uint32_t feature = 0; feature < 64; feature++)
         for (uint32_t thread = 0; thread < RS_THREADS; thread++) {
             size_t byte = rs_value_byte(feature, 64, thread, 192, &wrong);
-            assert_int_equal(rs_value_in_row(byte, 192, &wrong), feature % 2 == 0);
+            assert_int_equal(rs_value_inside(&shape, 0, feature, byte, &wrong), feature % 2 == 0);
             if (feature % 2 == 0)
                 assert_int_equal(byte, rs_value_byte(feature, 64, thread, 192, &neutral));
-            masked += !rs_value_in_row(byte, 192, &wrong);
+            masked += !rs_value_inside(&shape, 0, feature, byte, &wrong);
         }
     assert_int_equal(masked, 32 * RS_THREADS);
 }
@@ -158,13 +159,14 @@ static void rs_x_chunk_all_threads_cover_the_tile_once(void **state)
     for (uint32_t thread = 0; thread < RS_THREADS; thread++)
         for (uint32_t c = 0; c < RS_CHUNKS; c++, chunks++) {
             uint32_t token, k;
-            rs_x_chunk(thread, c, &token, &k);
+            rs_x_chunk(thread, c, &neutral, &token, &k);
             assert_true(token < RS_TILE_TOKENS && k < RS_TILE_K && k % 8 == 0);
             for (uint32_t i = 0; i < 8; i++)
                 covered[token][k + i]++;
-            assert_true(rs_smem_offset(token, k) % 16 == 0 && rs_smem_offset(token, k) < RS_SMEM_BYTES);
+            assert_true(rs_smem_offset(token, k, &neutral) % 16 == 0 &&
+                        rs_smem_offset(token, k, &neutral) < RS_SMEM_BYTES);
             for (uint32_t i = 0; i < RS_CHUNK_BYTES; i++)
-                bytes[rs_smem_offset(token, k) + i]++;
+                bytes[rs_smem_offset(token, k, &neutral) + i]++;
         }
     assert_int_equal(chunks * 8, RS_TILE_TOKENS * RS_TILE_K);
     for (uint32_t i = 0; i < RS_TILE_TOKENS * RS_TILE_K; i++)
@@ -186,7 +188,7 @@ static void rs_smem_step_every_element_is_read_where_it_was_written(void **state
         for (uint32_t token = 0; token < RS_TILE_TOKENS; token++)
             for (uint32_t j = 0; j < RS_STEP_K; j++, compared++) {
                 size_t read = base + fragment_smem_sw128(token, column + j);
-                size_t written = rs_smem_offset(token, (k + j) / 8 * 8) + (k + j) % 8 * 2;
+                size_t written = rs_smem_offset(token, (k + j) / 8 * 8, &neutral) + (k + j) % 8 * 2;
                 if (read != written)
                     fail_msg("token %u k %u: written at %zu, read at %zu", token, k + j, written, read);
             }
@@ -214,8 +216,8 @@ static void rs_acc_feature_every_register_matches_the_d_map(void **state)
     for (uint32_t thread = 0; thread < RS_THREADS; thread++)
         for (uint32_t i = 0; i < RS_ACCUMULATORS; i++, compared++) {
             struct point at = element_of(&map, thread, i, 0);
-            assert_int_equal(rs_acc_feature(thread, i), at.at[0]);
-            assert_int_equal(rs_acc_token(thread, i), at.at[1]);
+            assert_int_equal(rs_acc_feature(thread, i, &neutral), at.at[0]);
+            assert_int_equal(rs_acc_token(thread, i, &neutral), at.at[1]);
         }
     assert_int_equal(compared, RS_TILE_FEATURES * RS_TILE_TOKENS);
 }

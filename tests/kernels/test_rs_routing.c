@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 enum { LISTS = 20000 };
+static const struct rs_fault neutral = RS_FAULT_NEUTRAL;
 
 /* starts and ids are allocated to their exact length: a sanitiser sees a read past them. */
 struct list {
@@ -91,7 +92,7 @@ static size_t check_tiles(const struct list *l, const struct segments *s, int or
 {
     uint32_t next = 0, tiles = 0, computing = 0;
     struct rs_tile tile = {0};
-    while (rs_find_tile(&l->shape, l->starts, l->ids, order_bad, tiles, &tile)) {
+    while (rs_find_tile(&l->shape, l->starts, l->ids, order_bad, tiles, &neutral, &tile)) {
         LIST_CHECK(l, tile.row == next);
         LIST_CHECK(l, tile.rows >= 1 && tile.rows <= RS_TILE_TOKENS);
         LIST_CHECK(l, tile.row + tile.rows <= l->shape.P);
@@ -105,7 +106,7 @@ static size_t check_tiles(const struct list *l, const struct segments *s, int or
     LIST_CHECK(l, next == l->shape.P);
     LIST_CHECK(l, computing == machine_expected_tiles(&l->shape, l->starts, l->ids));
     for (uint32_t past = tiles; past < tiles + 3; past++)
-        LIST_CHECK(l, !rs_find_tile(&l->shape, l->starts, l->ids, order_bad, past, &tile));
+        LIST_CHECK(l, !rs_find_tile(&l->shape, l->starts, l->ids, order_bad, past, &neutral, &tile));
     return tiles;
 }
 
@@ -147,7 +148,7 @@ static void rs_max_tiles_worst_lists_fit(void **state)
                 l.starts[a] = 1 + a < P ? 1 + a : P;
             uint32_t tiles = 0;
             struct rs_tile tile;
-            while (rs_find_tile(&l.shape, l.starts, l.ids, 0, tiles, &tile))
+            while (rs_find_tile(&l.shape, l.starts, l.ids, 0, tiles, &neutral, &tile))
                 tiles++;
             LIST_CHECK(&l, tiles <= rs_max_tiles(&l.shape));
             tight += tiles == rs_max_tiles(&l.shape);
