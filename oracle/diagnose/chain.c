@@ -7,25 +7,47 @@
 
 enum { BLOCK = 32 };
 
-size_t chain_make(const struct geometry *g, const struct choice *first, const struct choice *second,
-                  struct chain out[2])
+/* Faults of a launch set different things, so their order does not matter. */
+struct chain chain_elsewhere(const struct chain *c, const struct geometry *g, struct row_place *place)
 {
-    if (second && second->is->depth < first->is->depth) {
+    struct chain there = *c;
+    struct launch launch = {0};
+    bool wrong = false;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->step[i].is->launch) {
+            c->step[i].is->launch(&c->step[i], &launch);
+            wrong = true;
+        }
+    if (wrong)
+        launch_rows(g, &launch, place);
+    there.g = g;
+    there.place = wrong ? place : g->place;
+    return there;
+}
+
+size_t chain_make(const struct geometry *g, const struct choice *first, const struct choice *second,
+                  struct row_place *place, struct chain out[2])
+{
+    struct chain c = {.g = g};
+    if (first && second && second->is->depth < first->is->depth) {
         const struct choice *earlier = second;
         second = first;
         first = earlier;
     }
-    out[0] = (struct chain){.g = g, .count = second ? 2 : 1, .step = {*first}};
-    if (!second)
+    if (first)
+        c.step[c.count++] = *first;
+    if (second)
+        c.step[c.count++] = *second;
+    out[0] = chain_elsewhere(&c, g, place);
+    if (c.count < 2 || first->is->depth != second->is->depth || first->is->launch)
         return 1;
-    out[0].step[1] = *second;
-    if (second->is->depth != first->is->depth)
-        return 1;
-    out[1] = (struct chain){.g = g, .count = 2, .step = {*second, *first}};
+    out[1] = out[0];
+    out[1].step[0] = *second;
+    out[1].step[1] = *first;
     return 2;
 }
 
-static void place(const struct chain *c, enum chain_depth depth, struct site *s)
+static void go(const struct chain *c, enum chain_depth depth, struct site *s)
 {
     for (size_t i = 0; i < c->count; i++)
         if (c->step[i].is->depth == depth && c->step[i].is->place)
@@ -35,32 +57,38 @@ static void place(const struct chain *c, enum chain_depth depth, struct site *s)
 struct site chain_site(const struct chain *c, size_t sweep, uint32_t p, uint32_t n)
 {
     struct site s = {.p = p, .n = n};
-    place(c, DEPTH_RESTORE, &s);
-    const struct row_place *row = &c->g->row[s.p];
-    s.state = row->expert < 0 ? SITE_ZERO : SITE_COMPUTED;
+    go(c, DEPTH_RESTORE, &s);
+    const struct row_place *row = &c->place[s.p];
+    s.state = row->state;
     s.expert = row->expert;
-    place(c, DEPTH_ROUTING, &s);
     if (s.state != SITE_COMPUTED)
         return s;
     s.token = s.p - row->tile_first;
-    place(c, DEPTH_EPILOGUE, &s);
+    go(c, DEPTH_EPILOGUE, &s);
     s.p = row->tile_first + s.token;
     s.padding = s.token >= row->tile_rows;
     s.lit = !s.padding;
     if (s.lit)
         s.k = c->g->map->column[sweep * c->g->P + s.p];
-    place(c, DEPTH_DESCRIPTOR, &s);
+    go(c, DEPTH_DESCRIPTOR, &s);
     return s;
+}
+
+static void bound(const struct chain *c, struct element *e)
+{
+    e->nothing = e->nothing || e->expert >= c->g->experts || e->n >= c->g->N || e->k >= c->g->K;
 }
 
 void chain_operand(const struct chain *c, uint32_t expert, uint32_t n, uint32_t k, struct element *value,
                    struct element *scale, struct decode *at)
 {
     struct element v = {.expert = expert, .n = n, .k = k}, s = v;
+    bool mixed = false;
     *at = (struct decode){.n = n, .k = k};
     for (size_t i = 0; i < c->count; i++) {
         const struct hypothesis *h = c->step[i].is;
-        if (h->value)
+        mixed = mixed || h->mixes;
+        if (h->value && !mixed)
             h->value(c->g, &c->step[i], &v);
         if (h->scale)
             h->scale(c->g, &c->step[i], &s);
@@ -69,10 +97,21 @@ void chain_operand(const struct chain *c, uint32_t expert, uint32_t n, uint32_t 
             at->k = v.k;
         }
     }
-    v.nothing = v.nothing || v.expert >= c->g->experts || v.n >= c->g->N || v.k >= c->g->K;
-    s.nothing = s.nothing || s.expert >= c->g->experts || s.n >= c->g->N || s.k >= c->g->K;
+    bound(c, &v);
+    bound(c, &s);
     *value = v;
     *scale = s;
+}
+
+void chain_beyond(const struct chain *c, struct element *value)
+{
+    bool mixed = false;
+    for (size_t i = 0; i < c->count; i++) {
+        if (mixed && c->step[i].is->value)
+            c->step[i].is->value(c->g, &c->step[i], value);
+        mixed = mixed || c->step[i].is->mixes;
+    }
+    bound(c, value);
 }
 
 bool chain_mixes(const struct chain *c)

@@ -13,7 +13,8 @@ struct search {
     struct evidence evidence;
     size_t count;
     struct choice candidate[CANDIDATES];
-    struct chain near[DIAGNOSIS_NEAREST]; /* best first */
+    struct row_place *place;              /* [P]: of the chain that is tried */
+    struct chain near[DIAGNOSIS_NEAREST]; /* best first; their places are made again */
     long near_score[DIAGNOSIS_NEAREST];
     size_t nearest;
 };
@@ -55,9 +56,7 @@ static void candidates_make(struct search *s)
 /* Two that change one and the same thing make a third of its kind, not two faults. */
 static bool coexist(const struct choice *a, const struct choice *b)
 {
-    bool mixed = (a->is->mixes && b->is->depth >= DEPTH_DATA && b->is->value) ||
-                 (b->is->mixes && a->is->depth >= DEPTH_DATA && a->is->value);
-    return a->is != b->is && !mixed && !(a->is->depth == DEPTH_REGISTER && b->is->depth == DEPTH_REGISTER);
+    return a->is != b->is && !(a->is->depth == DEPTH_REGISTER && b->is->depth == DEPTH_REGISTER);
 }
 
 /* Keep the best few. Earlier ones stay ahead of equals: they have fewer faults. */
@@ -142,23 +141,34 @@ static void try_singles(struct search *s, struct diagnosis *d)
 {
     struct chain chains[2];
     for (size_t i = 0; i < s->count; i++, d->tried++) {
-        chain_make(s->evidence.g, &s->candidate[i], NULL, chains);
+        chain_make(s->evidence.g, &s->candidate[i], NULL, s->place, chains);
         try_chain(s, &chains[0], d);
     }
 }
 
+/* Where one order without a name explains everything, two names may still do so, and say more. */
 static void try_pairs(struct search *s, struct diagnosis *d)
 {
     struct chain chains[2];
+    bool order_is_enough = d->exact > 0;
     for (size_t i = 0; i < s->count; i++)
         for (size_t j = i + 1; j < s->count; j++) {
-            if (!coexist(&s->candidate[i], &s->candidate[j]))
+            const struct choice *a = &s->candidate[i], *b = &s->candidate[j];
+            if (!coexist(a, b) || (order_is_enough && (!a->is->id || !b->is->id)))
                 continue;
-            size_t ways = chain_make(s->evidence.g, &s->candidate[i], &s->candidate[j], chains);
+            size_t ways = chain_make(s->evidence.g, a, b, s->place, chains);
             for (size_t w = 0; w < ways; w++)
                 try_chain(s, &chains[w], d);
             d->tried++;
         }
+}
+
+static bool names_among(const struct diagnosis *d)
+{
+    for (size_t i = 0; i < d->exact && i < DIAGNOSIS_EXACT; i++)
+        if (finding_has_names(&d->finding[i]))
+            return true;
+    return false;
 }
 
 /* Names before orders that have none. */
@@ -179,8 +189,11 @@ enum status diagnosis_make(const struct coded_result *r, const struct geometry *
     struct search *s = calloc(1, sizeof *s);
     if (!s)
         return error_set(e, STATUS_NO_MEMORY, "no memory for a diagnosis");
-    enum status status = evidence_make(r, g, &s->evidence, e);
+    s->place = malloc(g->P * sizeof *s->place);
+    enum status status =
+        s->place ? evidence_make(r, g, &s->evidence, e) : error_set(e, STATUS_NO_MEMORY, "no memory for a diagnosis");
     if (status != STATUS_OK) {
+        free(s->place);
         free(s);
         return status;
     }
@@ -188,20 +201,23 @@ enum status diagnosis_make(const struct coded_result *r, const struct geometry *
     struct diagnosis d = {
         .right = {.differing = v->right_map.differing + v->right_pair.differing + v->right_guard.differing}};
     size_t all = source_map_observations(&r->map);
-    d.compared = all * (2 + (r->scale_planes > 0) + r->pair_planes) + (v->guard.row ? r->map.P : 0);
+    d.compared = all * (2 + (r->scale_planes > 0) + r->pair_planes) + (r->guard.asked ? r->map.P : 0);
     if (d.right.differing > 0) {
         candidates_make(s);
         try_singles(s, &d);
-        if (d.exact == 0)
+        if (!names_among(&d))
             try_pairs(s, &d);
         d.state = d.exact > 0 ? DIAGNOSIS_EXPLAINED : DIAGNOSIS_UNKNOWN;
     }
     if (d.state == DIAGNOSIS_UNKNOWN)
-        for (; d.nearest < s->nearest; d.nearest++)
-            d.near[d.nearest] = finding_of(v, &s->near[d.nearest]);
+        for (; d.nearest < s->nearest; d.nearest++) {
+            struct chain c = chain_elsewhere(&s->near[d.nearest], g, s->place);
+            d.near[d.nearest] = finding_of(v, &c);
+        }
     put_names_first(&d);
     *out = d;
     evidence_free(v);
+    free(s->place);
     free(s);
     return STATUS_OK;
 }

@@ -80,18 +80,20 @@ struct explained evidence_guard(const struct evidence *v, const struct chain *c)
 {
     const struct coded_guard *guard = &v->r->guard;
     struct explained x = {0};
-    struct chain there = *c;
-    bool clamps = false;
-    there.g = &v->guard;
+    if (!v->guard.place)
+        return x;
+    const struct chain there = chain_elsewhere(c, &v->guard, v->guard_place);
+    struct launch launch = {0};
     for (size_t i = 0; i < c->count; i++)
-        clamps = clamps || c->step[i].is->clamps;
-    for (uint32_t p = 0; v->guard.row && p < v->guard.P; p++) {
+        if (c->step[i].is->launch)
+            c->step[i].is->launch(&c->step[i], &launch);
+    for (uint32_t p = 0; p < v->guard.P; p++) {
         bool wrong = guard->found[p] != guard->wanted[p];
         count(&x, wrong, seen_agrees(guard_row(&v->guard, &there, p), guard->found[p]));
     }
-    if (v->guard.row && guard->status_told)
+    if (guard->status_told)
         count(&x, guard->status_word != guard->status_wanted,
-              guard->status_word == (clamps ? 0 : guard->status_wanted));
+              guard->status_word == (launch.clamps ? 0 : guard->status_wanted));
     return x;
 }
 
@@ -130,13 +132,16 @@ static enum status guard_make(struct evidence *v, struct error *e)
     v->guard_map.starts = v->guard_starts;
     v->guard_map.ids = v->guard_ids;
     v->guard_map.segments = (struct segments){m->P, m->experts, GUARD_SEGMENTS, v->guard_starts, v->guard_ids};
+    v->guard_place = malloc(m->P * sizeof *v->guard_place);
+    if (!v->guard_place)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for the guard of %zu rows", m->P);
     return geometry_make(&v->guard_map, tile, &v->guard, e);
 }
 
 static void compare_with_right(struct evidence *v)
 {
     const struct source_map *m = &v->r->map;
-    const struct chain right = {.g = v->g};
+    const struct chain right = {.g = v->g, .place = v->g->place};
     size_t all = source_map_observations(m), outputs = m->P * m->N;
     for (size_t i = 0; i < all; i++) {
         struct seen s = chain_observe(&right, i / outputs, (uint32_t)(i % outputs / m->N), (uint32_t)(i % m->N));
@@ -178,7 +183,9 @@ void evidence_free(struct evidence *v)
 {
     free(v->wrong);
     free(v->wrong_pair);
+    free(v->guard_place);
     outputs_free(&v->outputs);
     geometry_free(&v->guard);
     v->wrong = v->wrong_pair = NULL;
+    v->guard_place = NULL;
 }

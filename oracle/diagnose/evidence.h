@@ -15,8 +15,9 @@ struct sample {
 struct evidence {
     const struct coded_result *r;
     const struct geometry *g;
-    struct geometry guard;       /* of the guard launch; rows NULL where it was not asked */
-    struct source_map guard_map; /* its segments */
+    struct geometry guard;         /* of the guard launch; nothing in it where it was not asked */
+    struct row_place *guard_place; /* [P]: of the chain that is asked about */
+    struct source_map guard_map;   /* its segments */
     uint32_t guard_starts[4];
     int32_t guard_ids[3];
     struct outputs outputs;

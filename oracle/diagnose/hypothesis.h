@@ -14,12 +14,18 @@
 
 #include "probes/source_map.h"
 
-/* Where one row of the output stands in the launch. */
+/* The run that a row belongs to: a segment, or the rows between segments. */
+struct row_run {
+    int32_t segment; /* -1: none covers it */
+    uint32_t first, rows;
+};
+
+/* What a launch does with a row of the output. */
+enum site_state { SITE_COMPUTED, SITE_ZERO, SITE_UNWRITTEN };
 struct row_place {
-    int32_t segment, expert;              /* -1: no segment covers it, or its id is bad */
-    int32_t id;                           /* as the launch gave it; -1 where there is no segment */
-    uint32_t tile_first, tile_rows, tile; /* rows of its token tile, and which of the launch that is */
-    uint32_t run_first, run_rows;         /* of the segment, or of the rows between segments */
+    enum site_state state;
+    int32_t expert;                 /* needs: SITE_COMPUTED */
+    uint32_t tile_first, tile_rows; /* rows of its token tile */
 };
 
 /* A launch, and the tile of the kernel that answered it. */
@@ -27,11 +33,23 @@ struct geometry {
     const struct source_map *map;
     uint32_t P, N, K, experts, active;
     uint32_t tile_features, tile_tokens, tile_K;
-    struct row_place *row; /* [P], owned */
+    struct row_run *run;     /* [P], owned */
+    struct row_place *place; /* [P], owned: what a right launch does */
+};
+
+/* The ways in which a launch goes wrong. All zero: right. */
+struct launch {
+    bool by_expert;     /* the rows of a segment are looked up by its id */
+    bool one_more;      /* one segment past the active ones is read: expert 0, up to P */
+    bool clamps;        /* ids outside the experts are clamped, and not reported */
+    bool skips;         /* ids that are not below the number of segments return */
+    bool grid_by_rows;  /* no more token tiles than P rows of one segment have */
+    bool zeros_return;  /* tiles of no expert return */
+    bool overlaps;      /* the last tile of a segment writes all its rows, and last */
+    uint32_t rows_most; /* of a segment that are computed; 0: all */
 };
 
 /* The product element that an output took. */
-enum site_state { SITE_COMPUTED, SITE_ZERO, SITE_UNWRITTEN };
 struct site {
     enum site_state state;
     uint32_t p, n;     /* row of the output; after the epilogue: row and feature of the product */
@@ -82,12 +100,12 @@ struct hypothesis {
     const char *stage;     /* "values", "scales", "fragment", "descriptor", "epilogue", "routing", "arithmetic" */
     enum chain_depth depth;
     void (*place)(const struct geometry *g, const struct choice *c, struct site *s);
+    void (*launch)(const struct choice *c, struct launch *l);
     void (*value)(const struct geometry *g, const struct choice *c, struct element *e);
     void (*scale)(const struct geometry *g, const struct choice *c, struct element *e);
     void (*decode)(const struct choice *c, struct decode *d);
     bool launders; /* NaN to 0 and Inf to the largest finite value, on the way out */
     bool mixes;    /* bits of several weights make one: DEPTH_DATA */
-    bool clamps;   /* an id outside the experts is not reported */
     /* Parameters worth trying, at most CHOICES; NULL: it has none. */
     size_t (*choices)(const struct geometry *g, const struct hypothesis *h, struct choice *out);
     const char *parameter; /* printf format of one unsigned, or NULL */
@@ -102,6 +120,9 @@ const struct hypothesis *hypothesis_at(size_t i);
 /* tile: features, tokens and K of one tile; a zero stands for 64, 64, 128. errors: STATUS_NO_MEMORY. */
 enum status geometry_make(const struct source_map *map, const uint32_t tile[3], struct geometry *out, struct error *e);
 void geometry_free(struct geometry *g); /* safe on a zeroed geometry */
+
+/* What a launch does with each row: place [P]. */
+void launch_rows(const struct geometry *g, const struct launch *l, struct row_place *place);
 
 /* The element that a slot of the fragment takes under a pack order: n and k change inside their 16 x 16. */
 void order_apply(const uint8_t order[8], uint32_t *n, uint32_t *k);

@@ -111,6 +111,7 @@ static void row_is_feature(const struct geometry *g, const struct choice *c, str
 {
     (void)c;
     from_swizzled_row(e->expert * (g->N / 4) + e->n / 16 * 16 + e->n % 8, g->N / 4, e);
+    e->nothing = e->nothing || e->expert >= g->experts; /* masked by the size that the kernel knows */
 }
 
 static void scale_of_tile(const struct geometry *g, const struct choice *c, struct element *e)

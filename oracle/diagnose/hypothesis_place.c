@@ -2,50 +2,29 @@
  * which column it meets the 1 of x. */
 #include "oracle/diagnose/hypothesis.h"
 
-static const struct row_place *row_of(const struct geometry *g, const struct site *s)
-{
-    return &g->row[s->p];
-}
-
 /* ---- routing ---------------------------------------------------------------------------------------------------- */
 
-static void skip_ids_from_active(const struct geometry *g, const struct choice *c, struct site *s)
+static void skip_ids_from_active(const struct choice *c, struct launch *l)
 {
     (void)c;
-    if (row_of(g, s)->expert >= (int32_t)g->active)
-        s->state = SITE_UNWRITTEN;
+    l->skips = true;
 }
 
-/* Segment a is looked up by its expert: rows starts[id] .. starts[id+1]. So a row of segment j is computed where some
- * id is j, and by expert j. */
-static void segment_of_expert(const struct geometry *g, const struct choice *c, struct site *s)
+static void segment_of_expert(const struct choice *c, struct launch *l)
 {
     (void)c;
-    int32_t j = row_of(g, s)->segment;
-    if (j < 0)
-        return;
-    s->state = SITE_UNWRITTEN;
-    for (size_t a = 0; a < g->active; a++)
-        if (g->map->ids[a] == j)
-            s->state = SITE_COMPUTED;
-    s->expert = j;
-    if (s->state == SITE_COMPUTED && (uint32_t)j >= g->experts)
-        s->state = SITE_ZERO;
+    l->by_expert = true;
 }
 
-static void read_past_active(const struct geometry *g, const struct choice *c, struct site *s)
+static void read_past_active(const struct choice *c, struct launch *l)
 {
     (void)c;
-    if (row_of(g, s)->segment < 0 && s->p >= g->map->starts[g->active]) {
-        s->state = SITE_COMPUTED;
-        s->expert = 0;
-    }
+    l->one_more = true;
 }
 
-static void rows_from_stale(const struct geometry *g, const struct choice *c, struct site *s)
+static void rows_from_stale(const struct choice *c, struct launch *l)
 {
-    if (row_of(g, s)->segment >= 0 && s->p - row_of(g, s)->run_first >= c->parameter)
-        s->state = SITE_UNWRITTEN;
+    l->rows_most = c->parameter;
 }
 
 /* How many rows of a segment are computed: 48, and what the map suggests. */
@@ -53,57 +32,45 @@ static size_t rows_of_segment(const struct geometry *g, const struct hypothesis 
 {
     uint32_t first = UINT32_MAX;
     for (uint32_t p = 0; p < g->P; p++)
-        if (g->row[p].segment >= 0 && g->map->value[source_map_at(g->map, 0, p, 0)] == SOURCE_UNWRITTEN &&
-            p - g->row[p].run_first < first)
-            first = p - g->row[p].run_first;
+        if (g->run[p].segment >= 0 && g->map->value[source_map_at(g->map, 0, p, 0)] == SOURCE_UNWRITTEN &&
+            p - g->run[p].first < first)
+            first = p - g->run[p].first;
     out[0] = (struct choice){.is = h, .parameter = 48};
     out[1] = (struct choice){.is = h, .parameter = first};
     return first == 48 || first == 0 || first == UINT32_MAX ? 1 : 2;
 }
 
-static void tiles_of_rows(const struct geometry *g, const struct choice *c, struct site *s)
+static void tiles_of_rows(const struct choice *c, struct launch *l)
 {
     (void)c;
-    if (row_of(g, s)->tile >= (g->P + g->tile_tokens - 1) / g->tile_tokens)
-        s->state = SITE_UNWRITTEN;
+    l->grid_by_rows = true;
 }
 
-static void bad_id_clamped(const struct geometry *g, const struct choice *c, struct site *s)
+static void bad_id_clamped(const struct choice *c, struct launch *l)
 {
     (void)c;
-    const struct row_place *r = row_of(g, s);
-    if (r->segment < 0 || r->expert >= 0)
-        return;
-    s->state = SITE_COMPUTED;
-    s->expert = r->id < 0 ? 0 : (int32_t)g->experts - 1;
+    l->clamps = true;
 }
 
-static void zeros_not_written(const struct geometry *g, const struct choice *c, struct site *s)
+static void zeros_not_written(const struct choice *c, struct launch *l)
 {
     (void)c;
-    if (row_of(g, s)->expert < 0)
-        s->state = SITE_UNWRITTEN;
+    l->zeros_return = true;
 }
 
-/* The last tile of a segment before this row reaches it. */
-static void surplus_wins(const struct geometry *g, const struct choice *c, struct site *s)
+static void surplus_wins(const struct choice *c, struct launch *l)
 {
     (void)c;
-    uint32_t own = row_of(g, s)->run_first;
-    for (size_t a = 0; a < g->active; a++) {
-        uint32_t first = g->map->starts[a], end = g->map->starts[a + 1], rows = end - first;
-        uint32_t reach = first + (rows + g->tile_tokens - 1) / g->tile_tokens * g->tile_tokens;
-        if (rows > 0 && first < own && s->p >= end && s->p < reach)
-            s->state = SITE_ZERO;
-    }
+    l->overlaps = true;
 }
 
+/* Row i of a segment holds the result of row i-2: the map was applied twice. */
 static void rows_scattered(const struct geometry *g, const struct choice *c, struct site *s)
 {
     (void)c;
-    const struct row_place *r = row_of(g, s);
+    const struct row_run *r = &g->run[s->p];
     if (r->segment >= 0)
-        s->p = r->run_first + (s->p - r->run_first + 2 * r->run_rows - 2) % r->run_rows;
+        s->p = r->first + (s->p - r->first + 2 * r->rows - 2) % r->rows;
 }
 
 /* ---- epilogue --------------------------------------------------------------------------------------------------- */
@@ -156,33 +123,33 @@ static void half_written(const struct geometry *g, const struct choice *c, struc
 }
 
 const struct hypothesis hypotheses_place[] = {
-    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .place = skip_ids_from_active,
+    {"F24", "id-ge-active", "routing", DEPTH_ROUTING, .launch = skip_ids_from_active,
      .what = "a valid id that is not below the number of active segments is skipped",
      .found = "if (id >= active) return;",
      .wanted = "if (id < 0 || id >= experts) the rows are zero; active bounds segments, not ids"},
-    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .place = segment_of_expert,
+    {"F25", "segment-by-expert", "routing", DEPTH_ROUTING, .launch = segment_of_expert,
      .what = "the rows of a segment are looked up by its expert",
      .found = "rows expert_start[id] .. expert_start[id+1]",
      .wanted = "rows expert_start[a] .. expert_start[a+1] for segment a, expert expert_ids[a]"},
-    {"F26", "read-past-active", "routing", DEPTH_ROUTING, .place = read_past_active,
+    {"F26", "read-past-active", "routing", DEPTH_ROUTING, .launch = read_past_active,
      .what = "one segment too many is read: the entries past the active ones are undefined",
      .found = "for (a = 0; a <= active; a++)",
      .wanted = "for (a = 0; a < active; a++); rows past the last start are zero"},
-    {"F27", "stale-max-rows", "routing", DEPTH_ROUTING, .place = rows_from_stale, .choices = rows_of_segment,
+    {"F27", "stale-max-rows", "routing", DEPTH_ROUTING, .launch = rows_from_stale, .choices = rows_of_segment,
      .parameter = "after %u rows", .what = "the rows of a segment beyond a limit are never computed",
      .found = "tiles for at most the limit of rows a segment",
      .wanted = "tiles for starts[a+1] - starts[a] rows of every segment"},
-    {"F28", "grid-too-small", "routing", DEPTH_ROUTING, .place = tiles_of_rows,
+    {"F28", "grid-too-small", "routing", DEPTH_ROUTING, .launch = tiles_of_rows,
      .what = "the grid has tiles for the rows, none for the remainders of the segments", .found = "grid = ceil(P/64)",
      .wanted = "grid = P/64 + active + 2: every segment starts a tile of its own"},
-    {"F29", "id-out-of-range", "routing", DEPTH_ROUTING, .place = bad_id_clamped, .clamps = true,
+    {"F29", "id-out-of-range", "routing", DEPTH_ROUTING, .launch = bad_id_clamped,
      .what = "an id outside the experts is clamped and nobody is told",
      .found = "id = clamp(id, 0, experts - 1), status 0",
      .wanted = "id < 0 || id >= experts: zero rows, status 1 + segment"},
-    {"F30", "unwritten-rows", "routing", DEPTH_ROUTING, .place = zeros_not_written,
+    {"F30", "unwritten-rows", "routing", DEPTH_ROUTING, .launch = zeros_not_written,
      .what = "tiles without an expert return and leave what was there", .found = "if (expert < 0) return;",
      .wanted = "if (expert < 0) write zeros to every row of the tile"},
-    {"F31", "tile-overlap", "routing", DEPTH_ROUTING, .place = surplus_wins,
+    {"F31", "tile-overlap", "routing", DEPTH_ROUTING, .launch = surplus_wins,
      .what = "the last tile of a segment writes all of its 64 rows, over those of the next",
      .found = "store if row < P", .wanted = "store if row < starts[a+1]"},
     {"F32", "restore-scatter", "routing", DEPTH_RESTORE, .place = rows_scattered,

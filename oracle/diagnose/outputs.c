@@ -40,24 +40,27 @@ static uint32_t code_at(const struct outputs *o, size_t plane, const struct elem
 }
 
 /* Byte kb of a row whose bytes were packed four by four as they stand. */
-static uint32_t packed_byte(const struct outputs *o, size_t plane, struct element e, uint32_t kb)
+static uint32_t packed_byte(const struct outputs *o, const struct chain *c, size_t plane, struct element e, uint32_t kb)
 {
     uint32_t word = 0;
     for (uint32_t nibble = 0; nibble < 8; nibble++) {
-        e.k = kb / 4 * 8 + nibble;
-        word |= code_at(o, plane, &e) << (4 * nibble);
+        struct element at = e;
+        at.k = kb / 4 * 8 + nibble;
+        chain_beyond(c, &at);
+        if (!at.nothing)
+            word |= code_at(o, plane, &at) << (4 * nibble);
     }
     return pack_bits_forward(word) >> (8 * (kb % 4)) & 0xff;
 }
 
 /* The code at an element where bits were packed before bytes were permuted: the four bytes of its word come from four
  * packed words, and are unpacked as if they were one. */
-static uint32_t mixed_code(const struct outputs *o, size_t plane, const struct element *at)
+static uint32_t mixed_code(const struct outputs *o, const struct chain *c, size_t plane, const struct element *at)
 {
     uint32_t kb = at->k / 2, word = 0;
     for (uint32_t byte = 0; byte < 4; byte++) {
         struct element e = {.expert = at->expert, .n = (at->n & ~8u) | (byte & 1) * 8};
-        word |= packed_byte(o, plane, e, (kb & ~4u) | (byte >> 1) * 4) << (8 * byte);
+        word |= packed_byte(o, c, plane, e, (kb & ~4u) | (byte >> 1) * 4) << (8 * byte);
     }
     uint32_t byte = (at->n >> 3 & 1) + 2 * (kb >> 2 & 1);
     return pack_bits_inverse(word) >> (8 * byte + 4 * (at->k & 1)) & 0xf;
@@ -72,7 +75,7 @@ static struct bf16 operand(const struct outputs *o, const struct chain *c, size_
     uint32_t code = 0, byte = o->no_scales ? 127 : 0;
     chain_operand(c, expert, n, k, &value, &scale, &at);
     if (!value.nothing)
-        code = chain_mixes(c) ? mixed_code(o, plane, &value) : code_at(o, plane, &value);
+        code = chain_mixes(c) ? mixed_code(o, c, plane, &value) : code_at(o, plane, &value);
     if (!scale.nothing)
         byte = coded_pair_scale(o->g->map, plane, (struct source_point){scale.expert, scale.n, scale.k / BLOCK},
                                 o->no_scales);

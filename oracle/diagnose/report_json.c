@@ -143,7 +143,7 @@ static enum status write_lines(const struct report *r, const char *folder, const
     size_t outputs = m->P * m->N, most = 0, shown = 0;
     if (c->dense_differing)
         return heatmap_maps(folder, c->dense, c->dense_expected, m->P, m->N, title, e);
-    const struct chain right = {.g = r->g};
+    const struct chain right = {.g = r->g, .place = r->g->place};
     struct outputs o = {0};
     struct bf16 *wanted = malloc(c->pair_planes * m->sweeps * outputs * sizeof *wanted);
     enum status s = wanted ? outputs_make(r->g, c->pair_planes, c->scale_planes == 0, &o, e)

@@ -125,8 +125,11 @@ static enum status draw(const char *path, const struct seen_elements *s, const s
     for (uint32_t thread = 0; thread < WARPS * LANES; thread++)
         for (uint32_t slot = 0; slot < SLOTS; slot++)
             draw_cell(&c, s, map, n0, k0, thread, slot);
-    for (int i = 0; i < HOLDS; i++)
+    for (int i = 0; i < HOLDS; i++) {
+        int x = c.legend_x, y = c.legend_y;
         chart_legend_entry(&c, CHART_PLAIN, hold_colour[i], hold_name[i]);
+        picture_frame(&c.picture, x, y, PICTURE_GLYPH_H * 2, PICTURE_GLYPH_H * 2, 1, chart_ink);
+    }
     status = picture_write_png(path, &c.picture, e);
     chart_free(&c);
     return status;

@@ -5,7 +5,7 @@
 
 #include "oracle/diagnose/outputs.h"
 
-enum { BLOCK = 32, SIZES = 12 };
+enum { BLOCK = 32, SIZES = 12, EXAMPLE_BEST = 5 };
 
 /* Sizes to try, smallest first, all below `most` and multiples of `step`. */
 static size_t sizes_below(const size_t *known, size_t step, size_t most, size_t out[SIZES])
@@ -85,12 +85,15 @@ static void say_sources(const struct source_map *m, bool scales, uint32_t value,
         snprintf(text + used, SMALLEST_TEXT - (size_t)used, ", row %" PRIu32 " of x", row);
 }
 
-static bool is_finite(struct bf16 x)
+/* Zero, or a number that reads easily. */
+static bool is_plain(struct bf16 x)
 {
-    return (x.bits & BF16_EXPONENT) != BF16_EXPONENT;
+    int exponent = (x.bits & BF16_EXPONENT) >> BF16_MANTISSA_BITS;
+    return (x.bits & ~BF16_SIGN) == 0 || (exponent > BF16_BIAS - 16 && exponent < BF16_BIAS + 16);
 }
 
-/* How good an example an observation is: finite numbers first, and one that a source shows as well. */
+/* How good an example an observation is: plain numbers first, not 0 where it can be helped, and one that
+ * a source shows as well. */
 static int example(const struct coded_result *r, struct bf16 found, struct bf16 wanted, size_t at, size_t sweep,
                    uint32_t p, uint32_t n)
 {
@@ -99,7 +102,7 @@ static int example(const struct coded_result *r, struct bf16 found, struct bf16 
     bool unwritten = r->map.value[at] == SOURCE_UNWRITTEN;
     if (!unwritten && outputs_same(found, wanted))
         return 0;
-    return 1 + moved + 2 * ((unwritten || is_finite(found)) && is_finite(wanted));
+    return 1 + moved + 2 * ((unwritten || is_plain(found)) && is_plain(wanted)) + (wanted.bits != 0);
 }
 
 static void take(const struct coded_result *r, size_t at, size_t sweep, uint32_t p, uint32_t n, struct bf16 found,
@@ -130,9 +133,9 @@ static enum status pick_output(const struct coded_result *r, struct smallest *s,
     enum status status = geometry_make(m, r->report.tile, &g, e);
     if (status != STATUS_OK)
         return status;
-    const struct chain right = {.g = &g};
+    const struct chain right = {.g = &g, .place = g.place};
     status = outputs_make(&g, r->pair_planes, r->scale_planes == 0, &o, e);
-    for (size_t i = 0; status == STATUS_OK && best < 4 && i < r->pair_planes * all; i++) {
+    for (size_t i = 0; status == STATUS_OK && best < EXAMPLE_BEST && i < r->pair_planes * all; i++) {
         size_t at = i % all, sweep = at / (m->P * m->N);
         uint32_t p = (uint32_t)(at / m->N % m->P), n = (uint32_t)(at % m->N);
         bool anything;
