@@ -1,0 +1,276 @@
+/* The decode: what each pair of a code and a scale gave, looked up where it was really read from. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "probes/explain_parts.h"
+#include "reference/mxfp4.h"
+
+enum { FEATURE_SCALE, FEATURE_MAGNITUDE, FEATURE_SIGN, FEATURE_N, FEATURE_K, FEATURE_CLASS, PAIR_FEATURES };
+enum result_class { FINITE, RESULT_INF, RESULT_NAN, CLASSES };
+
+/* A weight of the plane that decodes to no finite value makes its whole row of A one: zero times it is NaN. */
+#define NOBODY  0xffffffffu
+#define SEVERAL 0xfffffffeu
+
+struct pair {
+    uint32_t code, scale; /* of the weight that decides: its own, or that which makes the row NaN */
+    bool own;
+    float weight, right; /* its own weight, and the right result */
+    float found;
+};
+
+struct pairs {
+    struct explain_session *x;
+    size_t each;        /* observations of a plane */
+    uint32_t *culprit;  /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
+    uint32_t *culprit_at; /* [planes][N]: an observation of it */
+    uint8_t *side;      /* [planes][each] */
+    uint8_t *explained; /* [planes][each] */
+};
+
+static bool pair_sources(const struct pairs *c, size_t plane, size_t i, uint32_t *code, uint32_t *scale)
+{
+    const struct explain_session *x = c->x;
+    const struct source_map *m = x->m;
+    const struct explain_pairs *q = &x->q->pairs;
+    if (m->value[i] >= SOURCE_CODES || (!q->no_scales && m->scale[i] >= SOURCE_CODES) ||
+        x->row[i / m->N % m->P].expert < 0)
+        return false;
+    struct source_point v = source_value_point(m, m->value[i]);
+    struct source_point s = q->no_scales ? (struct source_point){v.expert, v.n, v.k / BLOCK}
+                                         : source_scale_point(m, m->scale[i]);
+    *code = q->code(m, plane, v) & (FP4_CODES - 1);
+    *scale = q->scale(m, plane, s, q->no_scales);
+    return true;
+}
+
+static float decode(uint32_t code, uint32_t scale)
+{
+    return bf16_decode(mxfp4_decode((struct fp4){(uint8_t)code}, (struct e8m0){(uint8_t)scale}));
+}
+
+static void find_culprits(struct pairs *c)
+{
+    const struct source_map *m = c->x->m;
+    for (size_t plane = 0; plane < c->x->q->pairs.planes; plane++)
+        for (size_t i = 0; i < c->each; i++) {
+            uint32_t code, scale, *who = &c->culprit[plane * m->N + i % m->N];
+            struct explain_place o;
+            if (!pair_sources(c, plane, i, &code, &scale) || isfinite(decode(code, scale)) ||
+                !explain_place(c->x, i / m->N / m->P, i / m->N % m->P, i % m->N, &o))
+                continue;
+            if (*who == NOBODY) {
+                *who = o.k;
+                c->culprit_at[plane * m->N + i % m->N] = (uint32_t)i;
+            } else if (*who != o.k) {
+                *who = SEVERAL;
+            }
+        }
+}
+
+static bool pair_get(const struct pairs *c, size_t plane, size_t i, struct pair *out)
+{
+    const struct source_map *m = c->x->m;
+    struct pair r = {.own = true};
+    struct explain_place o;
+    if (!pair_sources(c, plane, i, &r.code, &r.scale) ||
+        !explain_place(c->x, i / m->N / m->P, i / m->N % m->P, i % m->N, &o))
+        return false;
+    uint32_t who = c->culprit[plane * m->N + i % m->N];
+    r.weight = decode(r.code, r.scale);
+    r.right = r.weight == 0 ? 0 : r.weight; /* a sum is never -0 */
+    if (who != NOBODY && who != o.k)
+        r.right = NAN;
+    if (who != NOBODY && isfinite(r.weight)) {
+        r.own = false;
+        pair_sources(c, plane, c->culprit_at[plane * m->N + i % m->N], &r.code, &r.scale);
+    }
+    r.found = bf16_decode(c->x->q->pairs.out[plane * c->each + i]);
+    *out = r;
+    return true;
+}
+
+static bool same(float a, float b)
+{
+    return (isnan(a) && isnan(b)) || a == b;
+}
+
+/* What the result would be, were the effect on the weight that decides. of_result: were it on the result. */
+static float with_effect(const struct pair *p, enum explain_effect effect, int exponent, bool of_result)
+{
+    float x = of_result || p->own ? p->right : p->weight;
+    if (!of_result && !p->own) /* zero times something else: the weight itself unless that is still not finite */
+        return effect == EXPLAIN_IS_ZERO || effect == EXPLAIN_IS_LARGEST ? x : NAN;
+    switch (effect) {
+    case EXPLAIN_IS_ZERO:
+        return 0;
+    case EXPLAIN_IS_INF:
+        return copysignf(INFINITY, p->code & FP4_SIGN ? -1.0F : 1.0F);
+    case EXPLAIN_IS_NAN:
+        return NAN;
+    case EXPLAIN_IS_POSITIVE:
+        return fabsf(x);
+    case EXPLAIN_IS_LARGEST:
+        return copysignf(bf16_decode((struct bf16){BF16_EXPONENT - 1}), x);
+    default:
+        return bf16_decode(bf16_encode(ldexpf(x, exponent)));
+    }
+}
+
+static void pair_values(void *context, size_t i, uint32_t value[WHERE_FEATURES])
+{
+    const struct pairs *c = context;
+    const struct source_map *m = c->x->m;
+    struct pair p = {0};
+    pair_get(c, i / c->each, i % c->each, &p);
+    struct source_point v = source_value_point(m, m->value[i % c->each]);
+    value[FEATURE_SCALE] = p.scale;
+    value[FEATURE_MAGNITUDE] = p.code & FP4_MAGNITUDE;
+    value[FEATURE_SIGN] = p.code & FP4_SIGN ? 1 : 0;
+    value[FEATURE_N] = v.n;
+    value[FEATURE_K] = v.k;
+    value[FEATURE_CLASS] = isnan(p.right) ? RESULT_NAN : isinf(p.right) ? RESULT_INF : FINITE;
+}
+
+/* Where does one effect account for what is wrong? Places where it could not be seen are on neither side. */
+static size_t set_sides(struct pairs *c, enum explain_effect effect, int exponent, bool of_result)
+{
+    size_t inside = 0;
+    for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
+        struct pair p;
+        c->side[j] = WHERE_IGNORED;
+        if (c->explained[j] || !pair_get(c, j / c->each, j % c->each, &p))
+            continue;
+        float expected = with_effect(&p, effect, exponent, of_result);
+        if (same(expected, p.right))
+            continue;
+        if (same(p.found, expected)) {
+            c->side[j] = WHERE_INSIDE;
+            inside++;
+        } else if (same(p.found, p.right)) {
+            c->side[j] = WHERE_OUTSIDE;
+        }
+    }
+    return inside;
+}
+
+static enum explain_stage pair_stage(unsigned used, struct explain_part *parts)
+{
+    if (used == 1u << FEATURE_CLASS) {
+        if (parts[EXPLAIN_EPILOGUE].ambiguous < 0)
+            parts[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_ARITHMETIC;
+        return EXPLAIN_EPILOGUE;
+    }
+    return used == 1u << FEATURE_SCALE ? EXPLAIN_SCALES : EXPLAIN_VALUES;
+}
+
+/* Take one effect, if it has a product of conditions. */
+static enum status try_effect(struct pairs *c, enum explain_effect effect, int exponent, bool of_result,
+                              struct error *e)
+{
+    const struct source_map *m = c->x->m;
+    const struct where_feature features[PAIR_FEATURES] = {
+        {"scale", 256, 0}, {"(code & 7)", 8, 0}, {"(code >> 3)", 2, 0}, {"n", (uint32_t)m->N, 0},
+        {"k", (uint32_t)m->K, 0}, {"result", CLASSES, 0}};
+    static const struct where_feature result_only[] = {
+        {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"", 1, 0}, {"result", CLASSES, 0}};
+    if (set_sides(c, effect, exponent, of_result) == 0)
+        return STATUS_OK;
+    struct where_question q = {of_result ? result_only : features, PAIR_FEATURES, c->x->q->pairs.planes * c->each,
+                               c->side, pair_values, c};
+    struct where where;
+    enum status status = where_find(&q, &where, e);
+    if (status != STATUS_OK || !where.found)
+        return status;
+    enum explain_stage stage = pair_stage(where.used, c->x->x.part);
+    struct explain_part *part = &c->x->x.part[stage];
+    if (part->sets == EXPLAIN_SETS) {
+        where_free(&where);
+        return STATUS_OK;
+    }
+    part->set[part->sets++] = (struct explain_set){effect, exponent, where};
+    for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++)
+        if (c->side[j] == WHERE_INSIDE) {
+            c->explained[j] = 1;
+            part->wrong++;
+            part->explained++;
+        }
+    return STATUS_OK;
+}
+
+/* The exponent of the first wrong result that is off by a power of two, 0 if there is none. */
+static int first_factor(const struct pairs *c)
+{
+    for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
+        struct pair p;
+        int a, b;
+        if (c->explained[j] || !pair_get(c, j / c->each, j % c->each, &p) || !p.own || !isfinite(p.right) ||
+            !isfinite(p.found) || p.right == 0 || p.found == 0)
+            continue;
+        if (frexpf(p.right, &a) == frexpf(p.found, &b) && a != b)
+            return b - a;
+    }
+    return 0;
+}
+
+static enum status find_effects(struct pairs *c, struct error *e)
+{
+    static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN,
+                                                  EXPLAIN_IS_POSITIVE, EXPLAIN_IS_LARGEST};
+    enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
+    enum status status = STATUS_OK;
+    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
+        status = try_effect(c, effects[i], 0, false, e);
+    for (int i = 0; i < MOST_FACTORS && status == STATUS_OK; i++) {
+        int exponent = first_factor(c);
+        if (exponent == 0)
+            break;
+        status = try_effect(c, EXPLAIN_IS_SCALED, exponent, false, e);
+    }
+    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
+        status = try_effect(c, effects[i], 0, true, e);
+    return status;
+}
+
+static void count_rest(struct pairs *c)
+{
+    size_t rest = 0, asked = 0;
+    for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
+        struct pair p;
+        if (!pair_get(c, j / c->each, j % c->each, &p))
+            continue;
+        asked++;
+        rest += !c->explained[j] && !same(p.found, p.right);
+    }
+    c->x->x.part[EXPLAIN_VALUES].observations += asked;
+    c->x->x.part[EXPLAIN_VALUES].wrong += rest;
+}
+
+enum status explain_pair_planes(struct explain_session *x, struct error *e)
+{
+    const struct source_map *m = x->m;
+    size_t planes = x->q->pairs.planes;
+    struct pairs c = {.x = x, .each = source_map_observations(m)};
+    if (planes == 0)
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    c.culprit = malloc(planes * m->N * sizeof *c.culprit);
+    c.culprit_at = malloc(planes * m->N * sizeof *c.culprit_at);
+    c.side = malloc(planes * c.each);
+    c.explained = calloc(planes, c.each);
+    if (!c.culprit || !c.culprit_at || !c.side || !c.explained) {
+        status = error_set(e, STATUS_NO_MEMORY, "no memory for %zu pair planes", planes);
+    } else {
+        memset(c.culprit, 0xff, planes * m->N * sizeof *c.culprit);
+        find_culprits(&c);
+        status = find_effects(&c, e);
+    }
+    if (status == STATUS_OK)
+        count_rest(&c);
+    free(c.culprit);
+    free(c.culprit_at);
+    free(c.side);
+    free(c.explained);
+    return status;
+}
