@@ -1,6 +1,7 @@
 /* diagnose: the public question. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "oracle/diagnose/report.h"
 #include "oracle/exec/open.h"
@@ -17,6 +18,7 @@ struct question {
     struct coded_result result;
     struct geometry geometry;
     struct diagnosis diagnosis;
+    struct explanation stages;
     struct smallest smallest;
     struct text repeat, repeat_smallest;
     char broke[1024];
@@ -47,6 +49,45 @@ static void repeat_line(const struct question *q, const struct coded_options *at
              q->executor.subject, at->P, at->N, at->K, at->seed, q->machine.name);
 }
 
+/* Did the A registers hold what they should? The kernel of this project counts a checksum of them; the model of the
+ * unplanted one says what it should be. Another number of tiles would change it too. */
+static enum status registers_of(const struct question *q, enum explain_registers *out, struct error *e)
+{
+    const char *name = q->executor.subject;
+    struct machine model;
+    struct executor right = {0};
+    struct coded_result wanted = {0};
+    *out = EXPLAIN_A_UNKNOWN;
+    if (strncmp(name, "rs", 2) != 0 || (name[2] != '\0' && name[2] != '+'))
+        return STATUS_OK;
+    machine_model(&model);
+    enum status s = subject_open("rs", &model, &right, e);
+    if (s != STATUS_OK)
+        return s;
+    s = coded_run(&right, &q->asked, &wanted, e);
+    right.release(right.self);
+    const struct run_report *a = &q->result.report, *b = &wanted.report;
+    if (s == STATUS_OK && a->tiles == b->tiles && a->wgmma == b->wgmma)
+        *out = a->a_checksum == b->a_checksum ? EXPLAIN_A_RIGHT : EXPLAIN_A_WRONG;
+    coded_result_free(&wanted);
+    return s;
+}
+
+static enum status stages_of(struct question *q, struct error *e)
+{
+    const struct coded_result *r = &q->result;
+    struct explain_question ask = {
+        .map = &r->map,
+        .pairs = {r->pair_planes, r->pair, coded_pair_code, coded_pair_scale, r->scale_planes == 0},
+        .dense_count = r->dense_count,
+        .dense_differing = r->dense_differing,
+        .changes = !r->repeats,
+        .guard_wrong = r->guard.asked ? (int64_t)(r->guard.wrong > 0) : -1};
+    memcpy(ask.tile, r->report.tile, sizeof ask.tile);
+    enum status s = registers_of(q, &ask.registers, e);
+    return s == STATUS_OK ? explain_run(&ask, &q->stages, e) : s;
+}
+
 /* Ask, name, shrink. A subject that breaks leaves its sentence in q->broke. */
 static enum status ask(struct question *q, struct error *e)
 {
@@ -65,6 +106,9 @@ static enum status ask(struct question *q, struct error *e)
     if (s == STATUS_OK)
         s = diagnosis_make(&q->result, &q->geometry, &q->diagnosis, e);
     if (s != STATUS_OK || coded_conforms(&q->result))
+        return s;
+    s = stages_of(q, e);
+    if (s != STATUS_OK)
         return s;
     show(q, "looking for the smallest case");
     return smallest_find(&q->executor, &q->asked, &q->result, &q->smallest, e);
@@ -87,6 +131,7 @@ static enum status answer_of(struct question *q, struct fo_answer *answer, struc
                        broke ? NULL : &q->result,
                        broke ? NULL : &q->diagnosis,
                        broke ? NULL : &q->geometry,
+                       wrong && !broke ? &q->stages : NULL,
                        wrong && !broke ? &q->smallest : NULL,
                        q->repeat_smallest.data,
                        machine};
@@ -128,6 +173,7 @@ int fo_diagnose(const struct fo_diagnose_options *o, struct fo_answer *answer, s
 cleanup:
     text_free(&q.repeat);
     text_free(&q.repeat_smallest);
+    explanation_free(&q.stages);
     geometry_free(&q.geometry);
     coded_result_free(&q.result);
     if (q.executor.release)

@@ -134,6 +134,24 @@ static void text_of_counts(struct text *t, const struct coded_result *r)
     }
 }
 
+/* What is wrong, stage by stage, from the map alone: no list of known faults takes part. */
+static void text_of_stages(struct text *t, const struct explanation *x)
+{
+    text_add(t, "  stages\n");
+    for (int i = 0; i < EXPLAIN_STAGES; i++) {
+        const struct explain_part *part = &x->part[i];
+        text_add(t, "    %-11s %s", explain_stage_name((enum explain_stage)i), explain_state_name(part->state));
+        if (part->wrong)
+            text_add(t, ", explains %zu of %zu", part->explained, part->wrong);
+        text_add(t, "%s%s\n", part->what[0] ? ": " : "", part->what);
+        if (part->found[0])
+            text_add(t, "                found   %s\n                wanted  %s\n", part->found, part->wanted);
+        if (part->ambiguous >= 0)
+            text_add(t, "                (the stage %s could as well be it)\n",
+                     explain_stage_name((enum explain_stage)part->ambiguous));
+    }
+}
+
 static void text_of_smallest(struct text *t, const struct report *r)
 {
     const struct smallest *s = r->smallest;
@@ -175,6 +193,8 @@ void report_text(const struct report *r, struct text *t)
         if (verdict != FO_CONFORMS)
             text_of_counts(t, r->r);
     }
+    if (r->stages)
+        text_of_stages(t, r->stages);
     if (r->smallest)
         text_of_smallest(t, r);
     text_add(t, "verdict: %s\nrepeat:  %s\n", fo_verdict_name(verdict), r->repeat);

@@ -5,11 +5,11 @@
 #include "oracle/answer/answer.h"
 #include "oracle/diagnose/diagnosis.h"
 #include "oracle/diagnose/smallest.h"
+#include "probes/explain.h"
 
 #define DIAGNOSIS_SCHEMA "fragoracle.diagnosis/1"
 
-/* What was asked, and all that came out. r, d: NULL for a subject that broke; smallest: NULL for one that conforms. All
- * strings borrowed. */
+/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; all strings borrowed. */
 struct report {
     const char *subject, *executor, *fidelity, *repeat;
     struct coded_options asked;
@@ -17,7 +17,8 @@ struct report {
     const struct coded_result *r;
     const struct diagnosis *d;
     const struct geometry *g;
-    const struct smallest *smallest;
+    const struct explanation *stages; /* NULL for one that conforms */
+    const struct smallest *smallest;  /* likewise */
     const char *repeat_smallest;
     const json_t *machine;
 };

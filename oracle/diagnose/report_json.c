@@ -78,6 +78,22 @@ static json_t *json_of_smallest(const struct report *r)
     return o;
 }
 
+static json_t *json_of_stages(const struct explanation *x)
+{
+    json_t *stages = json_array();
+    for (int i = 0; i < EXPLAIN_STAGES; i++) {
+        const struct explain_part *part = &x->part[i];
+        json_t *o =
+            json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "stage", explain_stage_name((enum explain_stage)i),
+                      "state", explain_state_name(part->state), "wrong", (json_int_t)part->wrong, "explained",
+                      (json_int_t)part->explained, "what", part->what, "found", part->found, "wanted", part->wanted);
+        if (part->ambiguous >= 0)
+            json_object_set_new(o, "or_else", json_string(explain_stage_name((enum explain_stage)part->ambiguous)));
+        json_array_append_new(stages, o);
+    }
+    return stages;
+}
+
 /* "conforms", "named", "order", "unknown", "broke". */
 static const char *state_name(const struct report *r)
 {
@@ -127,6 +143,8 @@ json_t *report_json(const struct report *r)
         json_object_set_new(document, "broke", json_name(r->broke));
     else
         add_result(document, r);
+    if (r->stages)
+        json_object_set_new(document, "stages", json_of_stages(r->stages));
     if (r->smallest)
         json_object_set_new(document, "smallest", json_of_smallest(r));
     json_object_set_new(document, "verdict", json_string(fo_verdict_name(report_verdict(r))));
