@@ -137,11 +137,11 @@ struct seen chain_observe(const struct chain *c, size_t sweep, uint32_t p, uint3
         return (struct seen){SEEN_ANYTHING, SEEN_ANYTHING, SEEN_ANYTHING};
     if (value.nothing)
         return nothing;
+    uint32_t code = source_value_code(c->g->map, (struct source_point){value.expert, value.n, value.k});
     if (scale.nothing)
-        return (struct seen){SEEN_NO_SOURCE, SEEN_NO_SOURCE, SEEN_NO_SOURCE};
-    return (struct seen){source_value_code(c->g->map, (struct source_point){value.expert, value.n, value.k}),
-                         source_scale_code(c->g->map, (struct source_point){scale.expert, scale.n, scale.k / BLOCK}),
-                         at.p};
+        return (struct seen){code, SEEN_NO_SOURCE, SEEN_ANYTHING};
+    return (struct seen){
+        code, source_scale_code(c->g->map, (struct source_point){scale.expert, scale.n, scale.k / BLOCK}), at.p};
 }
 
 bool seen_agrees(uint32_t predicted, uint32_t found)

@@ -59,7 +59,7 @@ static bool coexist(const struct choice *a, const struct choice *b)
     return a->is != b->is && !(a->is->depth == DEPTH_REGISTER && b->is->depth == DEPTH_REGISTER);
 }
 
-/* Keep the best few. Earlier ones stay ahead of equals: they have fewer faults. */
+/* Keep the best few of the singles; earlier ones stay ahead of equals. */
 static void keep_near(struct search *s, const struct chain *c, long score)
 {
     size_t at = s->nearest;
@@ -112,14 +112,18 @@ static bool says_something(const struct finding *x, const struct chain *c)
     return !chain_mixes(c) || x->pair.explained > 0;
 }
 
+/* Enough to rank by, and to give up on most. */
+static struct explained look(struct search *s, const struct chain *c, bool strict)
+{
+    struct evidence *v = &s->evidence;
+    return v->right_map.differing > 0 ? evidence_map(v, c, &v->few_map, strict)
+                                      : evidence_pair(v, c, &v->few_pair, strict);
+}
+
 static void try_chain(struct search *s, const struct chain *c, struct diagnosis *d)
 {
     struct evidence *v = &s->evidence;
-    bool map_differs = v->right_map.differing > 0;
-    struct explained x = map_differs ? evidence_map(v, c, &v->map, false) : evidence_pair(v, c, &v->pair, false);
-    if (!chain_mixes(c))
-        keep_near(s, c, score_of(&x));
-    if (!explained_exactly(&x) || !chain_is_exact(v, c))
+    if (!chain_is_exact(v, c))
         return;
     struct finding whole = finding_of(v, c);
     if (!says_something(&whole, c))
@@ -142,7 +146,11 @@ static void try_singles(struct search *s, struct diagnosis *d)
     struct chain chains[2];
     for (size_t i = 0; i < s->count; i++, d->tried++) {
         chain_make(s->evidence.g, &s->candidate[i], NULL, s->place, chains);
-        try_chain(s, &chains[0], d);
+        struct explained x = look(s, &chains[0], false);
+        if (!chain_mixes(&chains[0]))
+            keep_near(s, &chains[0], score_of(&x));
+        if (explained_exactly(&x))
+            try_chain(s, &chains[0], d);
     }
 }
 
@@ -157,8 +165,11 @@ static void try_pairs(struct search *s, struct diagnosis *d)
             if (!coexist(a, b) || (order_is_enough && (!a->is->id || !b->is->id)))
                 continue;
             size_t ways = chain_make(s->evidence.g, a, b, s->place, chains);
-            for (size_t w = 0; w < ways; w++)
-                try_chain(s, &chains[w], d);
+            for (size_t w = 0; w < ways; w++) {
+                struct explained x = look(s, &chains[w], true);
+                if (explained_exactly(&x))
+                    try_chain(s, &chains[w], d);
+            }
             d->tried++;
         }
 }

@@ -35,7 +35,7 @@ struct diagnosis {
     size_t compared;                         /* observations of all kinds */
     size_t exact;                            /* explanations with the fewest faults, all of the same outputs */
     struct finding finding[DIAGNOSIS_EXACT]; /* the first of them, as the table has them */
-    size_t nearest;                          /* where nothing is exact: best first */
+    size_t nearest;                          /* where nothing is exact: single faults, best first */
     struct finding near[DIAGNOSIS_NEAREST];
     size_t tried; /* singles and pairs */
 };

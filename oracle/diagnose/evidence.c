@@ -98,7 +98,7 @@ struct explained evidence_guard(const struct evidence *v, const struct chain *c)
 }
 
 /* Take every so many of those that differ and of those that do not. */
-static void sample_make(const uint8_t *wrong, size_t all, struct sample *out)
+static void sample_make(const uint8_t *wrong, size_t all, size_t most, struct sample *out)
 {
     size_t of[2] = {0}, seen[2] = {0};
     for (size_t i = 0; i < all; i++)
@@ -106,9 +106,9 @@ static void sample_make(const uint8_t *wrong, size_t all, struct sample *out)
     out->count = 0;
     for (int kind = 1; kind >= 0; kind--) {
         /* An odd step, so that no power of two hides from it. */
-        size_t step = (of[kind] / EVIDENCE_SAMPLE) | 1;
+        size_t step = (of[kind] / most) | 1;
         size_t taken = 0;
-        for (size_t i = 0; i < all && taken < EVIDENCE_SAMPLE; i++)
+        for (size_t i = 0; i < all && taken < most; i++)
             if ((wrong[i] != 0) == kind && seen[kind]++ % step == 0) {
                 out->at[out->count++] = i;
                 taken++;
@@ -151,8 +151,10 @@ static void compare_with_right(struct evidence *v)
     }
     for (size_t i = 0; i < v->r->pair_planes * all; i++)
         v->wrong_pair[i] = !pair_agrees(v, &right, i);
-    sample_make(v->wrong, all, &v->map);
-    sample_make(v->wrong_pair, v->r->pair_planes * all, &v->pair);
+    sample_make(v->wrong, all, EVIDENCE_SAMPLE, &v->map);
+    sample_make(v->wrong, all, EVIDENCE_FEW, &v->few_map);
+    sample_make(v->wrong_pair, v->r->pair_planes * all, EVIDENCE_SAMPLE, &v->pair);
+    sample_make(v->wrong_pair, v->r->pair_planes * all, EVIDENCE_FEW, &v->few_pair);
     v->right_map = evidence_map(v, &right, NULL, false);
     v->right_pair = evidence_pair(v, &right, NULL, false);
     v->right_guard = evidence_guard(v, &right);

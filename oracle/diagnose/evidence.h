@@ -5,7 +5,7 @@
 #include "oracle/diagnose/diagnosis.h"
 #include "oracle/diagnose/outputs.h"
 
-enum { EVIDENCE_SAMPLE = 1024 };
+enum { EVIDENCE_SAMPLE = 1024, EVIDENCE_FEW = 128 };
 
 /* Some observations of one kind, as many that differ from a right kernel as that do not, where there are. */
 struct sample {
@@ -21,9 +21,10 @@ struct evidence {
     uint32_t guard_starts[4];
     int32_t guard_ids[3];
     struct outputs outputs;
-    uint8_t *wrong;      /* [observations]: bits of value, scale, row that differ */
-    uint8_t *wrong_pair; /* [pair planes][observations] */
-    struct sample map, pair;
+    uint8_t *wrong;                                      /* [observations]: bits of value, scale, row that differ */
+    uint8_t *wrong_pair;                                 /* [pair planes][observations] */
+    struct sample map, pair;                             /* EVIDENCE_SAMPLE of each sort */
+    struct sample few_map, few_pair;                     /* EVIDENCE_FEW: enough to rank by */
     struct explained right_map, right_pair, right_guard; /* of a right kernel: only `differing` says something */
 };
 

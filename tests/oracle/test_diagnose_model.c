@@ -18,18 +18,24 @@ struct asked {
     struct diagnosis d;
 };
 
+static void ask_kernel(const struct executor *kernel, size_t P, size_t N, size_t K, struct asked *out)
+{
+    struct error e;
+    const struct coded_options o = {.P = P, .N = N, .K = K, .experts = 8, .seed = 1};
+    assert_int_equal(coded_run(kernel, &o, &out->result, &e), STATUS_OK);
+    assert_int_equal(geometry_make(&out->result.map, out->result.report.tile, &out->geometry, &e), STATUS_OK);
+    assert_int_equal(diagnosis_make(&out->result, &out->geometry, &out->d, &e), STATUS_OK);
+}
+
 static void ask(const char *subject, size_t P, size_t N, size_t K, struct asked *out)
 {
     struct machine machine;
     struct executor executor;
     struct error e;
-    const struct coded_options o = {.P = P, .N = N, .K = K, .experts = 5, .seed = 1};
     machine_model(&machine);
     assert_int_equal(subject_open(subject, &machine, &executor, &e), STATUS_OK);
-    assert_int_equal(coded_run(&executor, &o, &out->result, &e), STATUS_OK);
+    ask_kernel(&executor, P, N, K, out);
     executor.release(executor.self);
-    assert_int_equal(geometry_make(&out->result.map, out->result.report.tile, &out->geometry, &e), STATUS_OK);
-    assert_int_equal(diagnosis_make(&out->result, &out->geometry, &out->d, &e), STATUS_OK);
 }
 
 static void asked_free(struct asked *a)
@@ -77,7 +83,7 @@ static void expect_named(const char *faults)
     struct asked a;
     snprintf(subject, sizeof subject, "rs+%s", faults);
     ask(subject, 128, 208, 256, &a);
-    if (strcmp(names_of(&a.d, text), faults) != 0 || a.d.exact != (strcmp(faults, "none") != 0)) {
+    if (strcmp(names_of(&a.d, text), faults) != 0 || a.d.exact < (strcmp(faults, "none") != 0)) {
         print_message("%s: %s, %zu exact\n", subject, text, a.d.exact);
         show(&a.d);
         fail();
@@ -88,9 +94,43 @@ static void expect_named(const char *faults)
 static void diagnosis_make_planted_fault_is_named(void **state)
 {
     (void)state;
-    static const char *const planted[] = {"none", "F01", "F02", "F03", "F04", "F07", "F11"};
-    for (size_t i = 0; i < sizeof planted / sizeof *planted; i++)
-        expect_named(planted[i]);
+    size_t asked = 0;
+    expect_named("none");
+    for (size_t i = 0; i < fault_count(); i++)
+        if (!fault_at(i)->hardware_only) {
+            expect_named(fault_at(i)->id);
+            asked++;
+        }
+    assert_true(asked >= 6);
+}
+
+/* A newcomer writes the eight values down in some order that nobody named. */
+static void diagnosis_make_order_without_a_name_is_shown(void **state)
+{
+    (void)state;
+    static const uint8_t orders[][8] = {{0, 1, 4, 5, 2, 3, 7, 6}, {7, 6, 5, 4, 3, 2, 1, 0}, {4, 0, 5, 1, 6, 2, 7, 3}};
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        struct machine machine;
+        struct executor executor;
+        struct subject subject;
+        struct asked a;
+        struct error e;
+        machine_model(&machine);
+        assert_int_equal(subject_parse("rs+none", &subject, &e), STATUS_OK);
+        memcpy(subject.fault.pack_order, orders[i], sizeof orders[i]);
+        assert_int_equal(machine.subject(&subject, &executor, &e), STATUS_OK);
+        ask_kernel(&executor, 64, 80, 128, &a);
+        executor.release(executor.self);
+        size_t shown = 0;
+        for (size_t x = 0; x < a.d.exact && x < DIAGNOSIS_EXACT; x++)
+            if (!a.d.finding[x].fault[0].is->id) {
+                assert_memory_equal(a.d.finding[x].fault[0].order, orders[i], sizeof orders[i]);
+                shown++;
+            }
+        assert_int_equal(a.d.state, DIAGNOSIS_EXPLAINED);
+        assert_int_equal(shown, 1);
+        asked_free(&a);
+    }
 }
 
 static void diagnosis_make_planted_pair_is_named(void **state)
@@ -115,6 +155,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(diagnosis_make_planted_fault_is_named),
         cmocka_unit_test(diagnosis_make_planted_pair_is_named),
+        cmocka_unit_test(diagnosis_make_order_without_a_name_is_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
