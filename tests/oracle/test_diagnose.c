@@ -255,6 +255,33 @@ static void diagnosis_make_one_odd_observation_leaves_it_unknown(void **state)
     }
 }
 
+/* Where one tile is right that the named fault would spoil, it is not that fault. */
+static void diagnosis_make_right_part_leaves_it_unknown(void **state)
+{
+    (void)state;
+    struct shown s;
+    struct diagnosis d;
+    struct chain chains[2], right[2];
+    shown_usual(&s);
+    struct choice c = first_choice(&hypotheses_operand[1], &s.g);
+    s.r.pair_planes = 0;
+    chain_make(&s.g, &c, NULL, s.place, chains);
+    chain_make(&s.g, NULL, NULL, s.place, right);
+    shown_as(&s, &chains[0]);
+    for (uint32_t n = 64; n < 80; n++) {
+        size_t at = source_map_at(&s.r.map, 1, 20, n);
+        struct seen seen = chain_observe(&right[0], 1, 20, n);
+        s.r.map.value[at] = seen.value;
+        s.r.map.scale[at] = seen.scale;
+    }
+    shown_diagnose(&s, &d);
+    assert_int_equal(d.state, DIAGNOSIS_UNKNOWN);
+    assert_ptr_equal(d.near[0].fault[0].is, &hypotheses_operand[1]);
+    assert_int_equal(d.near[0].map.explained, d.near[0].map.differing);
+    assert_true(d.near[0].map.spoiled > 0);
+    shown_free(&s);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "all") == 0)
@@ -265,6 +292,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(diagnosis_make_pairs_are_named_or_equal_what_is_named),
         cmocka_unit_test(diagnosis_make_strangers_get_no_name),
         cmocka_unit_test(diagnosis_make_one_odd_observation_leaves_it_unknown),
+        cmocka_unit_test(diagnosis_make_right_part_leaves_it_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
