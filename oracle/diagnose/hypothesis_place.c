@@ -169,7 +169,7 @@ const struct hypothesis hypotheses_place[] = {
     {"F39", "writer-map", "descriptor", DEPTH_DESCRIPTOR, .place = half_written,
      .what = "the copy of x covers the first half of the tile twice and the second never",
      .found = "chunk = (c*128 + t) % 512", .wanted = "chunk = c*128 + t, each of the 1024 once"},
-    {"F33", "masking-clamp", "arithmetic", DEPTH_DECODE, .launders = true,
+    {"F33", "masking-clamp", "epilogue", DEPTH_DECODE, .launders = true,
      .what = "NaN becomes 0 and infinity the largest finite value on the way out", .found = "clamp in the epilogue",
      .wanted = "out = bf16(acc): NaN and Inf stay what they are"},
 };
