@@ -177,6 +177,20 @@ struct fo_infer_options {
 };
 int fo_infer(const struct fo_infer_options *o, struct fo_answer *answer, struct fo_error *error);
 
+/* Name the fault: which known fault, or which two, explain everything that coded probes see, exactly; the smallest case
+ * that fails; and what the contract wants. Where no name explains all of it, the answer says unknown. conforms: nothing
+ * is wrong. */
+struct fo_diagnose_options {
+    const char *subject; /* as fo_probe_options */
+    uint64_t P, N, K;    /* 0,0,0 for 128,208,256 */
+    uint64_t seed;       /* of the dense product */
+    const char *on;
+    const char *out; /* folder for diagnosis.json and pictures; NULL writes nothing */
+    fo_progress *progress;
+    void *context;
+};
+int fo_diagnose(const struct fo_diagnose_options *o, struct fo_answer *answer, struct fo_error *error);
+
 /* From the layout of packed weights in memory to the A registers of an operation: address, shift and register order of
  * every thread, as C, as a CuTe layout and as a Triton linear layout; the widest load that needs no shuffle, or the
  * preswizzle that allows one. */
@@ -187,9 +201,10 @@ struct fo_derive_options {
     const char *out;    /* folder for load.c, layout.txt and derive.json; NULL writes nothing */
 };
 int fo_derive(const struct fo_derive_options *o, struct fo_answer *answer, struct fo_error *error);
-/* Offer changed copies of a PTX module to somebody's own test: which of them does it notice? conforms: every mutant that
- * changed the output was noticed; differs: there are survivors; undecided: no mutant came to a decision; not-applicable
- * without `run`. See oracle/mutate/README.md. */
+
+/* Offer changed copies of a PTX module to somebody's own test: which of them does it notice? conforms: every mutant
+ * that changed the output was noticed; differs: there are survivors; undecided: no mutant came to a decision;
+ * not-applicable without `run`. See oracle/mutate/README.md. */
 struct fo_mutate_options {
     const char *in;     /* needed: the PTX file */
     const char *run;    /* the test, for sh: exit status 0 passes; {} and $FRAGORACLE_MUTANT are the file to test. NULL:

@@ -1,0 +1,33 @@
+/* report: a diagnosis in its two forms, and the pictures beside it. */
+#ifndef FO_ORACLE_DIAGNOSE_REPORT_H
+#define FO_ORACLE_DIAGNOSE_REPORT_H
+
+#include "oracle/answer/answer.h"
+#include "oracle/diagnose/diagnosis.h"
+#include "oracle/diagnose/smallest.h"
+#include "probes/explain.h"
+
+#define DIAGNOSIS_SCHEMA "fragoracle.diagnosis/1"
+
+/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; all strings borrowed. */
+struct report {
+    const char *subject, *executor, *fidelity, *repeat;
+    struct coded_options asked;
+    const char *broke;
+    const struct coded_result *r;
+    const struct diagnosis *d;
+    const struct geometry *g;
+    const struct explanation *stages; /* NULL for one that conforms */
+    const struct smallest *smallest;  /* likewise */
+    const char *repeat_smallest;
+    const json_t *machine;
+};
+
+enum fo_verdict report_verdict(const struct report *r);
+void report_text(const struct report *r, struct text *t);
+json_t *report_json(const struct report *r); /* a new reference, NULL without memory */
+/* diagnosis.json, and unless the subject broke or conforms source_map.png, slots.png, and of the worst launch rows.png,
+ * columns.png and errors.png. errors: STATUS_IO with the path, STATUS_NO_MEMORY. */
+enum status report_write(const struct report *r, const char *folder, const json_t *document, struct error *e);
+
+#endif
