@@ -71,6 +71,7 @@ static struct child_reply reply_of(enum child_reply_kind kind, enum status s, co
     if (s != STATUS_OK) {
         snprintf(r.why, sizeof r.why, "%s", e->why);
         snprintf(r.path, sizeof r.path, "%s", e->path);
+        snprintf(r.field, sizeof r.field, "%s", e->field);
     }
     return r;
 }

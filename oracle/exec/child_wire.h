@@ -44,7 +44,7 @@ enum child_reply_kind {
 struct child_reply {
     enum child_reply_kind kind;
     enum status status;
-    char why[320], path[512]; /* of a status that is not STATUS_OK */
+    char why[320], path[512], field[160]; /* of a status that is not STATUS_OK */
     struct child_description description;
     struct run_report report;
     uint64_t address;     /* of CHILD_FAULT */

@@ -115,7 +115,7 @@ static struct stage_result run_stage(size_t index, const char *subject)
     struct error e;
     c.machine = world.model;
     c.machine.subject = spoilt_subject;
-    assert_int_equal(subject_parse(subject, &c.subject, &e), STATUS_OK);
+    c.subject = subject;
     if (check_stages[index].run(&c, &r, &e) != STATUS_OK)
         fail_msg("%s: %s", check_stages[index].name, e.why);
     return r;

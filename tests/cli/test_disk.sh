@@ -27,17 +27,17 @@ limited() {
 limited "$scratch/full/values.npy: cannot write: File too large" \
     pack --weights $sample --tensor $gate --out "$scratch/full"
 limited "$scratch/back: cannot write: File too large" unpack --in "$scratch/packed" --out "$scratch/back"
-limited "$scratch/emitted/blocks.npy: cannot write: File too large" emit --out "$scratch/emitted"
+limited "$scratch/emitted/blocks_0.npy: cannot write: File too large" emit --out "$scratch/emitted"
 limited "$scratch/probed/" probe identity --on model --historical --out "$scratch/probed"
 nothing_half_written "$scratch"
-for file in full/values.npy full/layout.json back emitted/blocks.npy emitted/emit.json probed/scores.json; do
+for file in full/values.npy full/layout.json back emitted/blocks_0.npy emitted/emit.json probed/scores.json; do
     checks=$((checks + 1))
     [ ! -e "$scratch/$file" ] || wrong "$file is there"
 done
 
 # A folder that was whole and is written again, and fails: it no longer says that it is whole.
 run 0 emit --out "$scratch/again"
-limited "$scratch/again/blocks.npy: cannot write: File too large" emit --out "$scratch/again"
+limited "$scratch/again/blocks_0.npy: cannot write: File too large" emit --out "$scratch/again"
 checks=$((checks + 1))
 [ ! -e "$scratch/again/emit.json" ] || wrong "emit.json of the earlier run is still there"
 limited "$scratch/packed/values.npy: cannot write: File too large" \

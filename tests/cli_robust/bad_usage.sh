@@ -51,6 +51,8 @@ all_help() {
     helps score --in --out
     helps tap "-o, --out=OUT.ptx" "(default 0)" "(default 1)" "(default 4)" "ptxas on PATH"
     helps infer --capture --matrix --b --output "plain (default)" "(default: searched)" "(default all)"
+    helps diagnose "rs (default)" "default 128,208,256" "default auto"
+    helps derive --op --from "text (default)"
     helps mutate "(default 100)" "(default 0)" "(default: list" "ten times the unmutated one" "ptxas on PATH"
     helps check "rs (default)" "default auto" "(default 1000000)" "Seed of everything that is drawn (default 1)"
     local listed
@@ -62,7 +64,7 @@ commands_and_options() {
     refuses "unknown command 'frobnicate'" frobnicate
     refuses "unknown command ''" ""
     refuses "unknown command" --json
-    for command in list map capture decode pack unpack probe emit score tap infer mutate check; do
+    for command in list map capture decode pack unpack probe emit score tap infer diagnose derive mutate check; do
         refuses "--frobnicate" "$command" --frobnicate
     done
     refuses "requires an argument" decode --expert

@@ -143,7 +143,8 @@ static void fidelity_name_every_value_has_its_word(void **state)
     assert_string_equal(fidelity_name(FIDELITY_BIT_EXACT_MODEL), "bit-exact model");
     assert_string_equal(fidelity_name(FIDELITY_APPROXIMATE), "approximate");
     assert_string_equal(fidelity_name(FIDELITY_UNSUPPORTED), "unsupported");
-    assert_string_equal(fidelity_name((enum fidelity)5), "unknown fidelity");
+    assert_string_equal(fidelity_name(FIDELITY_UNSTATED), "unstated");
+    assert_string_equal(fidelity_name((enum fidelity)6), "unknown fidelity");
 }
 
 static struct identity_segments segments_of(size_t rows, size_t experts, int historical)
