@@ -15,6 +15,9 @@
 enum { A_SLOTS = 8, D_SLOTS = RS_ACCUMULATORS };
 /* Decoded experts are dropped when they would take more. */
 static const size_t decoded_bytes_most = (size_t)1 << 30;
+/* Steps of a sum, and weights of an expert, below which threads are not worth their meeting: where another program has
+ * one of the cores, each meeting may cost a time slice, and a probe has thousands of small launches. */
+static const size_t parallel_steps = (size_t)1 << 19, parallel_weights = (size_t)1 << 19;
 
 struct place {
     uint8_t i, j;
@@ -166,7 +169,8 @@ static enum status decoded_expert(const struct launch *l, uint32_t expert, struc
     struct decoded d = {malloc(bytes), calloc(elements / RS_STEP_K, 1), 0};
     if (!d.a || !d.special)
         goto no_memory;
-#pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed)
+#pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed) \
+    if (elements >= parallel_weights)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         struct decoded part = d;
         failed = failed || decoded_tile(l, expert, tile, &part) != STATUS_OK;
@@ -226,6 +230,17 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
         memset(l->out + rs_out_offset(&l->shape, tile->row + row, 0), 0, l->shape.N * sizeof *l->out);
 }
 
+/* About how many steps of a sum a token tile costs for each feature: those that are added, and a few for looking at the
+ * others. */
+static size_t model_steps(const struct token_tile *t, uint32_t K)
+{
+    enum { LOOKS = 16 };
+    size_t all = (size_t)RS_TILE_TOKENS * (K / RS_STEP_K), steps = all / LOOKS;
+    for (size_t i = 0; i < all; i++)
+        steps += t->busy[i];
+    return steps;
+}
+
 /* All feature tiles of one token tile. */
 static enum status model_token_tile(const struct launch *l, struct token_tile *t, struct run_report *r, struct error *e)
 {
@@ -236,7 +251,8 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     const struct decoded *w = &l->model->decoded[t->tile.expert];
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
-#pragma omp parallel for schedule(dynamic)
+    bool many = model_steps(t, K) * tiles * RS_TILE_FEATURES >= parallel_steps;
+#pragma omp parallel for schedule(dynamic) if (many)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         float d[RS_TILE_FEATURES * RS_TILE_TOKENS];
         model_multiply(l, t, w, tile, d);
