@@ -51,11 +51,11 @@ static json_t *check_json(const struct check *c, const struct stage_result *resu
 {
     json_t *stages = json_array();
     for (size_t i = 0; i < STAGE_COUNT; i++)
-        json_array_append_new(stages,
-                              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "name", check_stages[i].name, "question",
-                                        check_stages[i].question, "verdict", fo_verdict_name(results[i].verdict),
-                                        "evidence", results[i].evidence, "counted", results[i].counted, "detail",
-                                        results[i].detail, "seconds", results[i].seconds));
+        json_array_append_new(stages, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:O*}", "name",
+                                                check_stages[i].name, "question", check_stages[i].question, "verdict",
+                                                fo_verdict_name(results[i].verdict), "evidence", results[i].evidence,
+                                                "counted", results[i].counted, "detail", results[i].detail, "seconds",
+                                                results[i].seconds, "table", results[i].table));
     return json_pack("{s:s, s:o, s:s, s:s, s:I, s:o, s:s, s:o}", "schema", "fragoracle.check/1", "subject",
                      json_name(c->subject), "executor", c->machine.name, "fidelity", fidelity_name(c->machine.fidelity),
                      "seed", (json_int_t)c->seed, "stages", stages, "verdict", fo_verdict_name(verdict), "machine",
@@ -75,6 +75,9 @@ static void check_text(const struct check *c, const struct stage_result *results
         if (r->counted[0] && r->detail[0])
             text_add(text, "  %-32s %s\n", "", r->detail);
     }
+    for (size_t i = 0; i < STAGE_COUNT; i++)
+        if (results[i].table_text.used)
+            text_add(text, "%s", results[i].table_text.data);
     text_add(text, "\nverdict: %s\n", fo_verdict_name(verdict));
 }
 
@@ -163,11 +166,16 @@ int fo_check(const struct fo_check_options *o, struct fo_answer *answer, struct 
         o->progress(o->context, "");
     enum fo_verdict verdict = overall(results);
     json_t *document = check_json(&c, results, verdict);
+    check_text(&c, results, verdict, &text);
     s = document ? check_files(&c, results, document, &e) : error_set(&e, STATUS_NO_MEMORY, "no memory for the answer");
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        json_decref(results[i].table);
+        text_free(&results[i].table_text);
+    }
     if (s != STATUS_OK) {
         json_decref(document);
+        text_free(&text);
         return answer_end(s, &e, error);
     }
-    check_text(&c, results, verdict, &text);
     return answer_end(answer_make(verdict, document, &text, answer, &e), &e, error);
 }

@@ -18,6 +18,8 @@ struct stage_result {
     char counted[200]; /* what was counted */
     char detail[480];  /* the first thing that is wrong, and the line that repeats it; "" if nothing is */
     double seconds;
+    json_t *table; /* more of what was counted, NULL for nothing; owned */
+    struct text table_text;
 };
 
 enum { STAGE_COUNT = 10 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "oracle/answer/adapt.h"
+#include "oracle/answer/kill_rate.h"
 #include "oracle/answer/stages.h"
 #include "oracle/exec/open.h"
 #include "oracle/io/file.h"
@@ -262,13 +263,15 @@ static enum status twin_identical(const struct check *c, bool *same, struct erro
     return s;
 }
 
-/* One planted fault on one kind of weights: by the identity probe at the smallest shape from which it sees them all (a
- * second feature tile, a second K tile, a segment of more than 48 rows), or else by the routing cases, which have bad
- * ids. */
-static enum status planted_found(const struct check *c, const char *name, const char *weights, const char *folder,
-                                 bool *found, struct error *e)
+/* At every one of them the probes see every fault: a second feature tile that is cut, a second K tile, a segment of
+ * more than 48 rows. */
+static const uint64_t planted_shapes[][3] = {{96, 80, 192}, {100, 144, 256}, {128, 208, 320}};
+enum { PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes, PLANTED_PAIRS = 12 };
+
+/* One planted fault on one kind of weights: by the identity probe, or else by the routing cases, which have bad ids. */
+static enum status planted_found(const struct check *c, const char *name, const uint64_t shape[3], const char *weights,
+                                 const char *folder, bool *found, struct error *e)
 {
-    static const uint64_t shape[] = {96, 80, 192};
     enum fo_verdict verdict;
     char broke[BROKE];
     enum status s = probe_once(c, name, shape, weights, 0, folder, &verdict, broke, e);
@@ -283,46 +286,86 @@ static enum status planted_found(const struct check *c, const char *name, const 
     return s;
 }
 
+struct planted_count {
+    size_t planted, found, twins, alarms;
+    bool same;
+};
+
+/* Every fault, and the clean twin, on one kind of weights at one shape. */
+static enum status planted_probe(const struct check *c, const uint64_t shape[3], const char *weights, bool keep,
+                                 struct planted_count *count, struct stage_result *r, struct error *e)
+{
+    enum fo_verdict verdict;
+    char broke[BROKE];
+    enum status s = probe_once(c, "rs+none", shape, weights, 0, NULL, &verdict, broke, e);
+    count->twins++;
+    count->alarms += s == STATUS_OK && verdict != FO_CONFORMS;
+    for (size_t i = 0; s == STATUS_OK && i < fault_count(); i++) {
+        char name[SUBJECT_NAME], folder[64];
+        bool seen = false;
+        /* A race may be lost or won: whether it shows says nothing about the probe. */
+        if (fault_at(i)->hardware_only)
+            continue;
+        snprintf(name, sizeof name, "rs+%s", fault_at(i)->id);
+        snprintf(folder, sizeof folder, "planted/%s", fault_at(i)->id);
+        s = planted_found(c, name, shape, weights, keep ? folder : NULL, &seen, e);
+        count->planted++;
+        count->found += seen;
+        if (s == STATUS_OK && !seen && r->detail[0] == '\0')
+            snprintf(r->detail, sizeof r->detail,
+                     "%s on %s weights at %" PRIu64 ",%" PRIu64 ",%" PRIu64 " was not found", name, weights, shape[0],
+                     shape[1], shape[2]);
+    }
+    return s;
+}
+
+/* Names of all faults alone, of pairs, and none for the twin. */
+static enum status planted_name(const struct check *c, struct planted_count *count, struct kill_rate *k,
+                                struct error *e)
+{
+    size_t pairs = c->options->pairs ? c->options->pairs : PLANTED_PAIRS;
+    enum status s = kill_singles(&c->machine, planted_shapes, PLANTED_SHAPES, c->seed, k, e);
+    if (s == STATUS_OK)
+        s = kill_pairs(&c->machine, planted_shapes[0], pairs, c->seed, k, e);
+    for (size_t i = 0; s == STATUS_OK && i < PLANTED_SHAPES; i++) {
+        struct kill_verdict twin;
+        s = kill_ask("rs+none", &c->machine, planted_shapes[i], c->seed, &twin, e);
+        count->twins++;
+        count->alarms += s == STATUS_OK && twin.detected;
+    }
+    return s;
+}
+
 enum status stage_planted(const struct check *c, struct stage_result *r, struct error *e)
 {
     static const char *const weights[] = {"sample", "adversarial"};
-    size_t found = 0, planted = 0, alarms = 0, twins = 0;
-    bool same = false;
-    for (size_t w = 0; w < 2; w++) {
-        enum fo_verdict verdict;
-        char broke[BROKE];
-        enum status s = probe_once(c, "rs+none", any_shape, weights[w], 0, NULL, &verdict, broke, e);
-        if (s != STATUS_OK)
-            return s;
-        twins++;
-        alarms += verdict != FO_CONFORMS;
-        for (size_t i = 0; i < fault_count(); i++) {
-            char name[SUBJECT_NAME], folder[64];
-            bool seen = false;
-            /* A race may be lost or won: whether it shows says nothing about the probe. */
-            if (fault_at(i)->hardware_only)
-                continue;
-            snprintf(name, sizeof name, "rs+%s", fault_at(i)->id);
-            snprintf(folder, sizeof folder, "planted/%s", fault_at(i)->id);
-            s = planted_found(c, name, weights[w], w == 0 ? folder : NULL, &seen, e);
-            if (s != STATUS_OK)
-                return s;
-            planted++;
-            found += seen;
-            if (!seen && r->detail[0] == '\0')
-                snprintf(r->detail, sizeof r->detail, "%s on %s weights was not found", name, weights[w]);
-        }
-    }
-    enum status s = twin_identical(c, &same, e);
+    struct planted_count n = {0};
+    struct kill_rate k = {0};
+    enum status s = STATUS_OK;
+    for (size_t i = 0; s == STATUS_OK && i < PLANTED_SHAPES * 2; i++)
+        s = planted_probe(c, planted_shapes[i / 2], weights[i % 2], i == 0, &n, r, e);
+    if (s == STATUS_OK)
+        s = planted_name(c, &n, &k, e);
+    if (s == STATUS_OK)
+        s = twin_identical(c, &n.same, e);
     if (s != STATUS_OK)
         return s;
-    if (!same)
+    if (!n.same)
         snprintf(r->detail, sizeof r->detail, "rs+none leaves other bits than rs");
-    r->verdict = found == planted && alarms == 0 && same ? FO_CONFORMS : FO_DIFFERS;
+    bool pairs = k.pairs.detected == k.pairs.planted && k.pairs.named * 100 >= k.pairs.planted * 95;
+    bool singles = k.all.detected == k.all.planted && k.all.named == k.all.planted;
+    if ((!singles || !pairs) && r->detail[0] == '\0')
+        snprintf(r->detail, sizeof r->detail, "not named: %.460s", k.missed);
+    r->verdict = n.found == n.planted && n.alarms == 0 && n.same && singles && pairs ? FO_CONFORMS : FO_DIFFERS;
     snprintf(r->evidence, sizeof r->evidence, "planted");
-    snprintf(r->counted, sizeof r->counted,
-             "%zu of %zu planted faults found, %zu alarms on %zu clean twins, twin bit-identical: %s", found, planted,
-             alarms, twins, same ? "yes" : "no");
+    snprintf(
+        r->counted, sizeof r->counted,
+        "%zu of %zu planted faults found, %zu of %zu named, %zu of %zu pairs named, %zu alarms on %zu clean twins, "
+        "twin bit-identical: %s",
+        n.found, n.planted, k.all.named, k.all.planted, k.pairs.named, k.pairs.planted, n.alarms, n.twins,
+        n.same ? "yes" : "no");
+    r->table = kill_json(&k);
+    kill_text(&k, &r->table_text);
     return STATUS_OK;
 }
 

@@ -12,6 +12,8 @@ static const struct command_option options[] = {
     {"junit", "FILE", OPTION_TEXT, offsetof(options_t, junit), 0, "Write a JUnit report"},
     {"outputs", "N", OPTION_POSITIVE, offsetof(options_t, outputs), 0,
      "Arithmetic outputs to compare with a GPU, where there is one (default 1000000)"},
+    {"pairs", "N", OPTION_POSITIVE, offsetof(options_t, pairs), 0,
+     "Pairs of planted faults to draw and to name (default 12)"},
     {"seed", "SEED", OPTION_NUMBER, offsetof(options_t, seed), 0, "Seed of everything that is drawn (default 1)"},
     {0}};
 

@@ -52,7 +52,8 @@ struct launch {
 struct token_tile {
     struct rs_tile tile;
     struct accumulate_operand *b; /* [64 tokens][K] */
-    uint8_t *busy;                /* [64 tokens][K/16]: some activation of the step is not zero */
+    uint32_t *step; /* [64 tokens + 1][K/16]: steps with an activation that is not zero; last: all steps */
+    uint32_t steps[RS_TILE_TOKENS + 1]; /* how many */
 };
 
 static uint32_t load_word(const uint8_t *at)
@@ -90,7 +91,8 @@ static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t
                 any |= step[j].bits & 0x7fffu;
             }
             accumulate_prepare(step, RS_STEP_K, t->b + (size_t)token * l->shape.K + k0 + k);
-            t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + (k0 + k) / RS_STEP_K] = any != 0;
+            if (any)
+                t->step[token * (l->shape.K / RS_STEP_K) + t->steps[token]++] = (k0 + k) / RS_STEP_K;
         }
     }
 }
@@ -189,7 +191,9 @@ no_memory:
 }
 
 /* D of one tile: d [64 features][64 tokens], of zeros where no token is. A step in which every activation is zero
- * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
+ * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact), and one-hot
+ * activations are zero nearly everywhere: only busy steps are computed, and all of them where a weight is not finite.
+ */
 static void model_multiply(const struct launch *l, const struct token_tile *t, const struct decoded *w, uint32_t tile,
                            float *d)
 {
@@ -197,14 +201,15 @@ static void model_multiply(const struct launch *l, const struct token_tile *t, c
     for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
         size_t row = (size_t)tile * RS_TILE_FEATURES + m;
         const struct accumulate_operand *a = w->a + row * K;
-        const uint8_t *special = w->special + row * steps;
+        bool special = memchr(w->special + row * steps, true, steps) != NULL;
         for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
+            const struct accumulate_operand *b = t->b + (size_t)n * K;
+            uint32_t list = special ? RS_TILE_TOKENS : n;
             float sum = 0.0f;
-            const uint8_t *busy = t->busy + (size_t)n * steps;
-            for (uint32_t step = 0; step < steps; step++)
-                if (busy[step] || special[step])
-                    sum = accumulate_step(&accumulate_hopper_bf16, a + step * RS_STEP_K,
-                                          t->b + (size_t)n * K + step * RS_STEP_K, sum);
+            for (uint32_t i = 0; i < t->steps[list]; i++) {
+                uint32_t k = t->step[list * steps + i] * RS_STEP_K;
+                sum = accumulate_step(&accumulate_hopper_bf16, a + k, b + k, sum);
+            }
             d[m * RS_TILE_TOKENS + n] = sum;
         }
     }
@@ -230,14 +235,12 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
         memset(l->out + rs_out_offset(&l->shape, tile->row + row, 0), 0, l->shape.N * sizeof *l->out);
 }
 
-/* About how many steps of a sum a token tile costs for each feature: those that are added, and a few for looking at the
- * others. */
-static size_t model_steps(const struct token_tile *t, uint32_t K)
+/* How many steps of sums a token tile costs for each feature. */
+static size_t model_steps(const struct token_tile *t)
 {
-    enum { LOOKS = 16 };
-    size_t all = (size_t)RS_TILE_TOKENS * (K / RS_STEP_K), steps = all / LOOKS;
-    for (size_t i = 0; i < all; i++)
-        steps += t->busy[i];
+    size_t steps = 0;
+    for (size_t token = 0; token < RS_TILE_TOKENS; token++)
+        steps += t->steps[token];
     return steps;
 }
 
@@ -249,9 +252,10 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     if (s != STATUS_OK)
         return s;
     const struct decoded *w = &l->model->decoded[t->tile.expert];
+    memset(t->steps, 0, RS_TILE_TOKENS * sizeof *t->steps);
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
-    bool many = model_steps(t, K) * tiles * RS_TILE_FEATURES >= parallel_steps;
+    bool many = model_steps(t) * tiles * RS_TILE_FEATURES >= parallel_steps;
 #pragma omp parallel for schedule(dynamic) if (many)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         float d[RS_TILE_FEATURES * RS_TILE_TOKENS];
@@ -268,12 +272,15 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
 static enum status model_launch(const struct launch *l, const struct segments *s, struct run_report *r, struct error *e)
 {
     const struct rs_fault *fault = &l->model->subject.fault;
+    size_t steps = l->shape.K / RS_STEP_K;
     struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l->shape.K * sizeof *t.b),
-                           .busy = malloc((size_t)RS_TILE_TOKENS * l->shape.K / RS_STEP_K)};
+                           .step = malloc((RS_TILE_TOKENS + 1) * steps * sizeof *t.step)};
     enum status status = STATUS_OK;
     int order_bad;
-    if (!t.b || !t.busy)
+    if (!t.b || !t.step)
         status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l->shape.K);
+    for (t.steps[RS_TILE_TOKENS] = 0; status == STATUS_OK && t.steps[RS_TILE_TOKENS] < steps; t.steps[RS_TILE_TOKENS]++)
+        t.step[RS_TILE_TOKENS * steps + t.steps[RS_TILE_TOKENS]] = t.steps[RS_TILE_TOKENS];
     r->status_word = rs_status(&l->shape, s->starts, s->ids, &order_bad);
     for (uint32_t index = 0; status == STATUS_OK && index < rs_grid_tiles(&l->shape, fault); index++) {
         if (!rs_find_tile(&l->shape, s->starts, s->ids, order_bad, index, fault, &t.tile))
@@ -286,7 +293,7 @@ static enum status model_launch(const struct launch *l, const struct segments *s
             status = model_token_tile(l, &t, r, e);
     }
     free(t.b);
-    free(t.busy);
+    free(t.step);
     return status;
 }
 

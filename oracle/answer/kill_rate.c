@@ -1,0 +1,185 @@
+#include "oracle/answer/kill_rate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "oracle/diagnose/diagnosis.h"
+#include "oracle/exec/open.h"
+#include "probes/weights.h"
+
+enum { EXPERTS = 8, DRAWS = 40 /* for each pair that is wanted, at most */ };
+
+/* ---- one subject ------------------------------------------------------------------------------------------------ */
+
+static size_t planted_count(const char *subject)
+{
+    size_t count = 0;
+    for (; *subject; subject++)
+        count += *subject == '+';
+    return count;
+}
+
+/* Are the faults of a finding those of rs+ID[+ID], in whatever order? */
+static bool finding_is(const struct finding *f, const char *subject)
+{
+    if (f->count != planted_count(subject))
+        return false;
+    for (size_t i = 0; i < f->count; i++) {
+        const char *id = f->fault[i].is->id, *at = id ? strstr(subject, id) : NULL;
+        size_t length = id ? strlen(id) : 0;
+        if (!at || at[-1] != '+' || (at[length] != '+' && at[length] != '\0'))
+            return false;
+    }
+    return true;
+}
+
+static void found_text(const struct diagnosis *d, char *text, size_t size)
+{
+    size_t used = 0;
+    snprintf(text, size, "%s", d->state == DIAGNOSIS_CONFORMS ? "nothing" : "unknown");
+    for (size_t i = 0; d->exact > 0 && i < d->finding[0].count && used < size; i++) {
+        const char *id = d->finding[0].fault[i].is->id;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "+" : "", id ? id : "an order");
+    }
+}
+
+static void judge(const char *subject, const struct coded_result *r, const struct diagnosis *d,
+                  struct kill_verdict *out)
+{
+    size_t kept = d->exact < DIAGNOSIS_EXACT ? d->exact : DIAGNOSIS_EXACT;
+    *out = (struct kill_verdict){.detected = !coded_conforms(r)};
+    for (size_t i = 0; i < kept; i++)
+        out->named = out->named || finding_is(&d->finding[i], subject);
+    out->hidden = d->state == DIAGNOSIS_CONFORMS || (d->exact > 0 && d->finding[0].count < planted_count(subject));
+    found_text(d, out->found, sizeof out->found);
+}
+
+enum status kill_ask(const char *subject, const struct machine *machine, const uint64_t shape[3], uint64_t seed,
+                     struct kill_verdict *out, struct error *e)
+{
+    struct coded_options asked = {shape[0], shape[1], shape[2], EXPERTS, seed};
+    struct executor executor;
+    struct coded_result r = {0};
+    struct geometry g = {0};
+    struct diagnosis d;
+    enum status s = subject_open(subject, machine, &executor, e);
+    if (s != STATUS_OK)
+        return s;
+    s = coded_run(&executor, &asked, &r, e);
+    executor.release(executor.self);
+    if (s == STATUS_SUBJECT) {
+        *out = (struct kill_verdict){.detected = true, .found = "it broke"};
+        return STATUS_OK;
+    }
+    if (s == STATUS_OK)
+        s = geometry_make(&r.map, r.report.tile, &g, e);
+    if (s == STATUS_OK)
+        s = diagnosis_make(&r, &g, &d, e);
+    if (s == STATUS_OK)
+        judge(subject, &r, &d, out);
+    geometry_free(&g);
+    coded_result_free(&r);
+    return s;
+}
+
+/* ---- many ------------------------------------------------------------------------------------------------------- */
+
+static void count_one(struct kill_count *c, const struct kill_verdict *v)
+{
+    c->planted++;
+    c->detected += v->detected;
+    c->named += v->named;
+}
+
+static void miss(struct kill_rate *k, const char *subject, const uint64_t shape[3], const struct kill_verdict *v)
+{
+    size_t used = strlen(k->missed);
+    if (!v->named)
+        snprintf(k->missed + used, sizeof k->missed - used, "%s%s at %" PRIu64 ",%" PRIu64 ",%" PRIu64 ": %s",
+                 used ? "; " : "", subject, shape[0], shape[1], shape[2], v->found);
+}
+
+enum status kill_singles(const struct machine *machine, const uint64_t (*shapes)[3], size_t count, uint64_t seed,
+                         struct kill_rate *out, struct error *e)
+{
+    out->shapes += count;
+    for (size_t i = 0; i < fault_count() * count; i++) {
+        const struct fault_entry *f = fault_at(i / count);
+        struct kill_verdict v;
+        char name[SUBJECT_NAME];
+        /* Whether a race shows says nothing about the oracle. */
+        if (f->hardware_only)
+            continue;
+        snprintf(name, sizeof name, "rs+%s", f->id);
+        enum status s = kill_ask(name, machine, shapes[i % count], seed, &v, e);
+        if (s != STATUS_OK)
+            return s;
+        count_one(&out->by_class[f->class - 'A'], &v);
+        count_one(&out->all, &v);
+        miss(out, name, shapes[i % count], &v);
+    }
+    return STATUS_OK;
+}
+
+enum status kill_pairs(const struct machine *machine, const uint64_t shape[3], size_t count, uint64_t seed,
+                       struct kill_rate *out, struct error *e)
+{
+    struct random draw = {seed};
+    size_t wanted = out->pairs.planted + count;
+    for (size_t i = 0; i < DRAWS * count && out->pairs.planted < wanted; i++) {
+        size_t a = random_below(&draw, (uint32_t)fault_count()), b = random_below(&draw, (uint32_t)fault_count());
+        char name[SUBJECT_NAME];
+        struct subject both;
+        struct kill_verdict v;
+        if (a == b || fault_at(a)->hardware_only || fault_at(b)->hardware_only)
+            continue;
+        snprintf(name, sizeof name, "rs+%s+%s", fault_at(a)->id, fault_at(b)->id);
+        if (subject_parse(name, &both, NULL) != STATUS_OK)
+            continue;
+        enum status s = kill_ask(name, machine, shape, seed, &v, e);
+        if (s != STATUS_OK)
+            return s;
+        if (v.hidden && v.detected) {
+            out->hidden++;
+            continue;
+        }
+        count_one(&out->pairs, &v);
+        miss(out, name, shape, &v);
+    }
+    return STATUS_OK;
+}
+
+/* ---- both forms ------------------------------------------------------------------------------------------------- */
+
+static json_t *count_json(const struct kill_count *c)
+{
+    return json_pack("{s:I, s:I, s:I}", "planted", (json_int_t)c->planted, "detected", (json_int_t)c->detected, "named",
+                     (json_int_t)c->named);
+}
+
+json_t *kill_json(const struct kill_rate *k)
+{
+    json_t *classes = json_object();
+    for (int i = 0; i < KILL_CLASSES; i++)
+        json_object_set_new(classes, fault_class_name((char)('A' + i)), count_json(&k->by_class[i]));
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:s}", "faults", count_json(&k->all), "by_class", classes, "pairs",
+                     count_json(&k->pairs), "pairs_hidden", (json_int_t)k->hidden, "shapes", (json_int_t)k->shapes,
+                     "not_named", k->missed);
+}
+
+static void count_text(struct text *t, const char *name, const struct kill_count *c)
+{
+    text_add(t, "    %-22s %8zu %9zu %6zu\n", name, c->planted, c->detected, c->named);
+}
+
+void kill_text(const struct kill_rate *k, struct text *t)
+{
+    text_add(t, "\n    %-22s %8s %9s %6s\n", "faults at each shape", "planted", "detected", "named");
+    for (int i = 0; i < KILL_CLASSES; i++)
+        count_text(t, fault_class_name((char)('A' + i)), &k->by_class[i]);
+    count_text(t, "all", &k->all);
+    count_text(t, "pairs of faults", &k->pairs);
+    if (k->missed[0])
+        text_add(t, "    not named: %s\n", k->missed);
+}
