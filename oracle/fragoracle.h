@@ -228,7 +228,8 @@ struct fo_check_options {
     const char *on;
     const char *out;   /* folder for results; NULL writes nothing */
     const char *junit; /* file */
-    uint64_t pairs;    /* pairs of planted faults to name; default 12 */
+    uint64_t pairs;    /* pairs of planted faults to name; default 12, or 200 when thorough */
+    int thorough;      /* name every planted fault at three shapes instead of one */
     uint64_t outputs;  /* arithmetic outputs to compare with hardware, where there is a GPU; default 1,000,000 */
     uint64_t seed;
     fo_progress *progress;

@@ -2,13 +2,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "oracle/diagnose/diagnosis.h"
 #include "oracle/exec/open.h"
 #include "probes/weights.h"
 
-enum { EXPERTS = 8, DRAWS = 40 /* for each pair that is wanted, at most */ };
+enum { EXPERTS = 8, ROUNDS = 40 /* of drawing anew for pairs that were hidden, at most */ };
 
 /* ---- one subject ------------------------------------------------------------------------------------------------ */
 
@@ -85,6 +86,33 @@ enum status kill_ask(const char *subject, const struct machine *machine, const u
 
 /* ---- many ------------------------------------------------------------------------------------------------------- */
 
+/* A question of many, and its answer. */
+struct kill_case {
+    char subject[SUBJECT_NAME];
+    const uint64_t *shape;
+    char class;
+    struct kill_verdict verdict;
+    enum status status;
+    struct error error;
+};
+
+/* The model is one thread to a question; a GPU is asked one at a time. */
+static enum status ask_all(const struct machine *machine, struct kill_case *cases, size_t count, uint64_t seed,
+                           struct error *e)
+{
+    bool model = machine->fidelity == FIDELITY_BIT_EXACT_MODEL;
+#pragma omp parallel for schedule(dynamic) if (model)
+    for (size_t i = 0; i < count; i++)
+        cases[i].status = kill_ask(cases[i].subject, machine, cases[i].shape, seed, &cases[i].verdict, &cases[i].error);
+    for (size_t i = 0; i < count; i++)
+        if (cases[i].status != STATUS_OK) {
+            if (e)
+                *e = cases[i].error;
+            return cases[i].status;
+        }
+    return STATUS_OK;
+}
+
 static void count_one(struct kill_count *c, const struct kill_verdict *v)
 {
     c->planted++;
@@ -92,62 +120,80 @@ static void count_one(struct kill_count *c, const struct kill_verdict *v)
     c->named += v->named;
 }
 
-static void miss(struct kill_rate *k, const char *subject, const uint64_t shape[3], const struct kill_verdict *v)
+static void miss(struct kill_rate *k, const struct kill_case *c)
 {
     size_t used = strlen(k->missed);
-    if (!v->named)
+    if (!c->verdict.named)
         snprintf(k->missed + used, sizeof k->missed - used, "%s%s at %" PRIu64 ",%" PRIu64 ",%" PRIu64 ": %s",
-                 used ? "; " : "", subject, shape[0], shape[1], shape[2], v->found);
+                 used ? "; " : "", c->subject, c->shape[0], c->shape[1], c->shape[2], c->verdict.found);
 }
 
 enum status kill_singles(const struct machine *machine, const uint64_t (*shapes)[3], size_t count, uint64_t seed,
                          struct kill_rate *out, struct error *e)
 {
-    out->shapes += count;
+    struct kill_case *cases = calloc(fault_count() * count, sizeof *cases);
+    size_t used = 0;
+    if (!cases)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu questions", fault_count() * count);
     for (size_t i = 0; i < fault_count() * count; i++) {
         const struct fault_entry *f = fault_at(i / count);
-        struct kill_verdict v;
-        char name[SUBJECT_NAME];
         /* Whether a race shows says nothing about the oracle. */
         if (f->hardware_only)
             continue;
-        snprintf(name, sizeof name, "rs+%s", f->id);
-        enum status s = kill_ask(name, machine, shapes[i % count], seed, &v, e);
-        if (s != STATUS_OK)
-            return s;
-        count_one(&out->by_class[f->class - 'A'], &v);
-        count_one(&out->all, &v);
-        miss(out, name, shapes[i % count], &v);
+        snprintf(cases[used].subject, SUBJECT_NAME, "rs+%s", f->id);
+        cases[used].shape = shapes[i % count];
+        cases[used++].class = f->class;
     }
-    return STATUS_OK;
+    enum status s = ask_all(machine, cases, used, seed, e);
+    for (size_t i = 0; s == STATUS_OK && i < used; i++) {
+        count_one(&out->by_class[cases[i].class - 'A'], &cases[i].verdict);
+        count_one(&out->all, &cases[i].verdict);
+        miss(out, &cases[i]);
+    }
+    out->shapes += s == STATUS_OK ? count : 0;
+    free(cases);
+    return s;
+}
+
+/* Two faults that can be planted together. */
+static void draw_pair(struct random *draw, struct kill_case *c)
+{
+    struct subject both;
+    for (bool drawn = false; !drawn;) {
+        size_t a = random_below(draw, (uint32_t)fault_count()), b = random_below(draw, (uint32_t)fault_count());
+        snprintf(c->subject, SUBJECT_NAME, "rs+%s+%s", fault_at(a)->id, fault_at(b)->id);
+        drawn = a != b && !fault_at(a)->hardware_only && !fault_at(b)->hardware_only &&
+                subject_parse(c->subject, &both, NULL) == STATUS_OK;
+    }
 }
 
 enum status kill_pairs(const struct machine *machine, const uint64_t shape[3], size_t count, uint64_t seed,
                        struct kill_rate *out, struct error *e)
 {
     struct random draw = {seed};
+    struct kill_case *cases = calloc(count, sizeof *cases);
     size_t wanted = out->pairs.planted + count;
-    for (size_t i = 0; i < DRAWS * count && out->pairs.planted < wanted; i++) {
-        size_t a = random_below(&draw, (uint32_t)fault_count()), b = random_below(&draw, (uint32_t)fault_count());
-        char name[SUBJECT_NAME];
-        struct subject both;
-        struct kill_verdict v;
-        if (a == b || fault_at(a)->hardware_only || fault_at(b)->hardware_only)
-            continue;
-        snprintf(name, sizeof name, "rs+%s+%s", fault_at(a)->id, fault_at(b)->id);
-        if (subject_parse(name, &both, NULL) != STATUS_OK)
-            continue;
-        enum status s = kill_ask(name, machine, shape, seed, &v, e);
-        if (s != STATUS_OK)
-            return s;
-        if (v.hidden && v.detected) {
-            out->hidden++;
-            continue;
+    enum status s = STATUS_OK;
+    if (!cases)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for %zu questions", count);
+    for (int round = 0; s == STATUS_OK && round < ROUNDS && out->pairs.planted < wanted; round++) {
+        size_t more = wanted - out->pairs.planted;
+        for (size_t i = 0; i < more; i++) {
+            cases[i].shape = shape;
+            draw_pair(&draw, &cases[i]);
         }
-        count_one(&out->pairs, &v);
-        miss(out, name, shape, &v);
+        s = ask_all(machine, cases, more, seed, e);
+        for (size_t i = 0; s == STATUS_OK && i < more; i++) {
+            if (cases[i].verdict.hidden && cases[i].verdict.detected) {
+                out->hidden++;
+                continue;
+            }
+            count_one(&out->pairs, &cases[i].verdict);
+            miss(out, &cases[i]);
+        }
     }
-    return STATUS_OK;
+    free(cases);
+    return s;
 }
 
 /* ---- both forms ------------------------------------------------------------------------------------------------- */

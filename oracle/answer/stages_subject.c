@@ -266,7 +266,7 @@ static enum status twin_identical(const struct check *c, bool *same, struct erro
 /* At every one of them the probes see every fault: a second feature tile that is cut, a second K tile, a segment of
  * more than 48 rows. */
 static const uint64_t planted_shapes[][3] = {{96, 80, 192}, {100, 144, 256}, {128, 208, 320}};
-enum { PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes, PLANTED_PAIRS = 12 };
+enum { PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes, PLANTED_PAIRS = 12, PLANTED_MANY = 200 };
 
 /* One planted fault on one kind of weights: by the identity probe, or else by the routing cases, which have bad ids. */
 static enum status planted_found(const struct check *c, const char *name, const uint64_t shape[3], const char *weights,
@@ -323,8 +323,9 @@ static enum status planted_probe(const struct check *c, const uint64_t shape[3],
 static enum status planted_name(const struct check *c, struct planted_count *count, struct kill_rate *k,
                                 struct error *e)
 {
-    size_t pairs = c->options->pairs ? c->options->pairs : PLANTED_PAIRS;
-    enum status s = kill_singles(&c->machine, planted_shapes, PLANTED_SHAPES, c->seed, k, e);
+    bool thorough = c->options->thorough;
+    size_t pairs = c->options->pairs ? c->options->pairs : thorough ? PLANTED_MANY : PLANTED_PAIRS;
+    enum status s = kill_singles(&c->machine, planted_shapes, thorough ? PLANTED_SHAPES : 1, c->seed, k, e);
     if (s == STATUS_OK)
         s = kill_pairs(&c->machine, planted_shapes[0], pairs, c->seed, k, e);
     for (size_t i = 0; s == STATUS_OK && i < PLANTED_SHAPES; i++) {

@@ -13,7 +13,9 @@ static const struct command_option options[] = {
     {"outputs", "N", OPTION_POSITIVE, offsetof(options_t, outputs), 0,
      "Arithmetic outputs to compare with a GPU, where there is one (default 1000000)"},
     {"pairs", "N", OPTION_POSITIVE, offsetof(options_t, pairs), 0,
-     "Pairs of planted faults to draw and to name (default 12)"},
+     "Pairs of planted faults to draw and to name (default 12, thorough 200)"},
+    {"thorough", NULL, OPTION_FLAG, offsetof(options_t, thorough), 0,
+     "Name every planted fault at three shapes instead of one"},
     {"seed", "SEED", OPTION_NUMBER, offsetof(options_t, seed), 0, "Seed of everything that is drawn (default 1)"},
     {0}};
 
