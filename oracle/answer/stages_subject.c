@@ -265,7 +265,7 @@ static enum status twin_identical(const struct check *c, bool *same, struct erro
 
 /* At every one of them the probes see every fault: a second feature tile that is cut, a second K tile, a segment of
  * more than 48 rows. */
-static const uint64_t planted_shapes[][3] = {{96, 80, 192}, {100, 144, 256}, {128, 208, 320}};
+static const uint64_t planted_shapes[][3] = {{96, 80, 192}, {96, 144, 192}, {112, 80, 256}};
 enum { PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes, PLANTED_PAIRS = 12, PLANTED_MANY = 200 };
 
 /* One planted fault on one kind of weights: by the identity probe, or else by the routing cases, which have bad ids. */

@@ -63,8 +63,8 @@ static struct outcome check_program(void **state, const char *artifacts, const c
         setenv("FRAGORACLE_ARTIFACTS", artifacts, 1);
         if (!freopen(json, "w", stdout) || !freopen(log, "w", stderr))
             _exit(99);
-        execl(FO_PROGRAM, "fragoracle", "check", "--on", "model", "--subject", subject, "--json", "--junit", junit,
-              (char *)NULL);
+        execl(FO_PROGRAM, "fragoracle", "check", "--on", "model", "--subject", subject, "--pairs", "1", "--json",
+              "--junit", junit, (char *)NULL);
         _exit(98);
     }
     int status;
