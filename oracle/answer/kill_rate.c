@@ -52,6 +52,7 @@ static void judge(const char *subject, const struct coded_result *r, const struc
     *out = (struct kill_verdict){.detected = !coded_conforms(r)};
     for (size_t i = 0; i < kept; i++)
         out->named = out->named || finding_is(&d->finding[i], subject);
+    out->alone = out->named && d->exact == 1;
     out->hidden = d->state == DIAGNOSIS_CONFORMS || (d->exact > 0 && d->finding[0].count < planted_count(subject));
     found_text(d, out->found, sizeof out->found);
 }
@@ -118,6 +119,7 @@ static void count_one(struct kill_count *c, const struct kill_verdict *v)
     c->planted++;
     c->detected += v->detected;
     c->named += v->named;
+    c->alone += v->alone;
 }
 
 static void miss(struct kill_rate *k, const struct kill_case *c)
@@ -216,16 +218,19 @@ json_t *kill_json(const struct kill_rate *k)
 
 static void count_text(struct text *t, const char *name, const struct kill_count *c)
 {
-    text_add(t, "    %-22s %8zu %9zu %6zu\n", name, c->planted, c->detected, c->named);
+    text_add(t, "    %-22s %8zu %9zu %6zu %12zu\n", name, c->planted, c->detected, c->named, c->alone);
 }
 
 void kill_text(const struct kill_rate *k, struct text *t)
 {
-    text_add(t, "\n    %-22s %8s %9s %6s\n", "faults at each shape", "planted", "detected", "named");
+    text_add(t, "\n    %-22s %8s %9s %6s %12s\n", "faults at each shape", "planted", "detected", "named",
+             "and no other");
     for (int i = 0; i < KILL_CLASSES; i++)
         count_text(t, fault_class_name((char)('A' + i)), &k->by_class[i]);
     count_text(t, "all", &k->all);
     count_text(t, "pairs of faults", &k->pairs);
+    if (k->hidden)
+        text_add(t, "    %zu pairs were drawn anew: one fault alone gives the same outputs\n", k->hidden);
     if (k->missed[0])
         text_add(t, "    not named: %s\n", k->missed);
 }

@@ -15,6 +15,7 @@ enum { KILL_CLASSES = 6, KILL_TEXT = 600 };
 
 struct kill_count {
     size_t planted, detected, named;
+    size_t alone; /* named, and no other explanation gives the same outputs */
 };
 
 struct kill_rate {
@@ -27,6 +28,7 @@ struct kill_rate {
 struct kill_verdict {
     bool detected;
     bool named;     /* what its name says was planted */
+    bool alone;     /* and nothing else of as many faults gives the same */
     bool hidden;    /* something with fewer faults gives the same, or nothing differs */
     char found[64]; /* the ids of the diagnosis, "unknown", "nothing" */
 };
