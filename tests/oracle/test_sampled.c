@@ -166,33 +166,35 @@ static bool is_blind(const char *id)
     return strcmp(id, "F27") == 0 || strcmp(id, "F29") == 0;
 }
 
+/* The sets of weights in turn; probes/README.md has the command that asks all three of every fault. */
 static void probe_random_finds_planted_faults_by_the_bound_alone(void **state)
 {
     (void)state;
     static const char *const weights[] = {"sample", "random", "adversarial"};
     size_t found = 0, blind = 0, hardware = 0;
-    for (size_t i = 0; i < fault_count(); i++)
-        for (size_t k = 0; k < 3; k++) {
-            char subject[64];
-            const struct fault_entry *f = fault_at(i);
-            if (f->hardware_only) {
-                hardware++;
-                continue;
-            }
-            snprintf(subject, sizeof subject, "rs+%s", f->id);
-            const struct fo_probe_options o = {
-                .kind = "random", .pass = -1, .on = "model", .subject = subject, .weights = {.kind = weights[k]}};
-            json_t *d = probe(&o, is_blind(f->id) ? FO_CONFORMS : FO_DIFFERS, NULL);
-            if (is_blind(f->id))
-                blind++;
-            else if (integer(d, "counts.beyond") + integer(d, "counts.unwritten") > 0)
-                found++;
-            else
-                fail_msg("%s with %s weights is within the bound", f->id, weights[k]);
-            json_decref(d);
+    for (size_t i = 0; i < fault_count(); i++) {
+        const struct fault_entry *f = fault_at(i);
+        char subject[64];
+        struct fo_probe_options o = plain;
+        snprintf(subject, sizeof subject, "rs+%s", f->id);
+        o.P = 80, o.N = 144, o.K = 192;
+        o.subject = subject;
+        o.weights.kind = weights[i % 3];
+        if (f->hardware_only) {
+            hardware++;
+            continue;
         }
+        json_t *d = probe(&o, is_blind(f->id) ? FO_CONFORMS : FO_DIFFERS, NULL);
+        if (is_blind(f->id))
+            blind++;
+        else if (integer(d, "counts.beyond") + integer(d, "counts.unwritten") > 0)
+            found++;
+        else
+            fail_msg("%s with %s weights is within the bound", f->id, o.weights.kind);
+        json_decref(d);
+    }
     print_message("found %zu, cannot %zu, of hardware %zu\n", found, blind, hardware);
-    assert_true(found >= 3 * 39 && blind == 3 * 2);
+    assert_true(found >= 39 && blind == 2);
 }
 
 static void probe_random_finds_stale_rows_where_segments_are_long(void **state)
@@ -447,7 +449,9 @@ static enum status ask_once(void *context, struct error *e)
     struct fo_answer answer;
     struct fo_error error;
     (void)context;
-    int failed = fo_probe(&plain, &answer, &error);
+    struct fo_probe_options o = plain;
+    o.P = 2, o.N = 16, o.K = 64;
+    int failed = fo_probe(&o, &answer, &error);
     if (failed)
         return error_set(e, (enum status)failed, "%s", error.line);
     fo_answer_free(&answer);
