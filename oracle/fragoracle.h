@@ -110,10 +110,9 @@ struct fo_probe_options {
     const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so", "module:PATH.ptx",
                             "files:FOLDER" */
     uint64_t P, N, K;    /* 0,0,0 for the default shape */
-    struct fo_weights_options
-        weights;    /* coded makes its own and takes only the seed; random those of all passes but one */
-    int historical; /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
-    int64_t pass;   /* identity only: only this pass; -1 for all */
+    struct fo_weights_options weights; /* coded makes its own and takes only the seed */
+    int historical;                    /* identity only, the seed's case: one expert, one pass, x[p][p] = 1 */
+    int64_t pass;                      /* identity only: only this pass; -1 for all */
     const char *on;
     const char *out; /* folder for scores.json and the maps; NULL writes nothing */
     fo_progress *progress;

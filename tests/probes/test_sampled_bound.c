@@ -146,16 +146,13 @@ static float fused_4(const struct dot *d)
     return steps(d, 0, d->K, 4);
 }
 
+/* Shuffled, or reversed where there is no r. */
 static struct dot permuted(const struct dot *d, struct random *r)
 {
     struct dot p = *d;
     for (size_t k = 0; k < d->K; k++) {
-        size_t from = r ? k + random_below(r, (uint32_t)(d->K - k)) : d->K - 1 - k;
+        size_t from = r ? k + random_below(r, (uint32_t)(d->K - k)) : k < d->K / 2 ? d->K - 1 - k : k;
         struct bf16 x = p.x[k], w = p.w[k];
-        if (!r) {
-            p.x[k] = d->x[from], p.w[k] = d->w[from];
-            continue;
-        }
         p.x[k] = p.x[from], p.w[k] = p.w[from];
         p.x[from] = x, p.w[from] = w;
     }
@@ -326,7 +323,6 @@ static struct sampled_bound bound_of(const struct dot *d)
     return sampled_bound_make(x, w, d->K);
 }
 
-/* Monotone in the value, for comparing. */
 static double place_of(struct bf16 v)
 {
     return (double)bf16_decode(v);
