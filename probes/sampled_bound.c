@@ -31,19 +31,19 @@ struct sampled_bound sampled_bound_make(const struct sampled_factor *x, const st
     return (struct sampled_bound){.sum = sum, .reach = size > 0 ? reach : 0, .open = may_overflow};
 }
 
-/* The value of a bf16; what is infinite counts as the next power of two, for where rounding begins to give it. */
-static double step_value(uint16_t magnitude)
+static double value_of(int magnitude)
 {
-    return magnitude == BF16_EXPONENT ? 0x1p128 : (double)bf16_decode((struct bf16){magnitude});
+    return (double)bf16_decode((struct bf16){(uint16_t)magnitude});
 }
 
-/* The sums that round to `found`, which is not NaN: [*low, *high]. */
+/* The sums that round to `found`, which is not NaN: [*low, *high]. Those that round to an infinity, and all above the
+ * largest value, may be said to be infinite: where S is so large the bound is open. */
 static void preimage(struct bf16 found, double *low, double *high)
 {
-    uint16_t magnitude = found.bits & (uint16_t)~BF16_SIGN;
-    double here = step_value(magnitude);
-    double inner = magnitude ? (step_value((uint16_t)(magnitude - 1)) + here) / 2 : -0x1p-134;
-    double outer = magnitude == BF16_EXPONENT ? (double)INFINITY : (here + step_value((uint16_t)(magnitude + 1))) / 2;
+    int magnitude = found.bits & ~BF16_SIGN;
+    double here = value_of(magnitude);
+    double inner = magnitude ? (value_of(magnitude - 1) + here) / 2 : -0x1p-134;
+    double outer = magnitude == BF16_EXPONENT ? here : (here + value_of(magnitude + 1)) / 2;
     bool negative = found.bits & BF16_SIGN;
     *low = negative ? -outer : inner;
     *high = negative ? -inner : outer;

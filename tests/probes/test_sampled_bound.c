@@ -141,11 +141,6 @@ static float fused_32(const struct dot *d)
 {
     return steps(d, 0, d->K, 32);
 }
-static float fused_4(const struct dot *d)
-{
-    return steps(d, 0, d->K, 4);
-}
-
 /* Shuffled, or reversed where there is no r. */
 static struct dot permuted(const struct dot *d, struct random *r)
 {
@@ -247,7 +242,6 @@ static const struct {
     {"pairwise, nearest", pairwise_nearest},
     {"pairwise, truncated", pairwise_truncated},
     {"random tree", random_tree},
-    {"fused 4", fused_4},
     {"fused 8", fused_8},
     {"fused 16", fused_16},
     {"fused 16, reversed", reversed_16},
@@ -334,10 +328,10 @@ static double place_of(struct bf16 v)
 #if defined(__SANITIZE_ADDRESS__)
 enum { DOTS = 500 };
 #else
-enum { DOTS = 7500 };
+enum { DOTS = 7600 };
 #endif
 
-/* 20 orders of 7500 dot products of 7 kinds: 1,050,000 outputs. */
+/* 19 orders of 7600 dot products of 7 kinds: 1,010,800 outputs. */
 static void sampled_bound_holds_for_every_order_and_grouping(void **state)
 {
     (void)state;
@@ -374,7 +368,7 @@ static void sampled_bound_holds_for_every_order_and_grouping(void **state)
     }
     print_message("\n");
     /* It is reached: by truncated sums all but whole, by rounded ones to a half, by fused ones to a quarter. */
-    assert_true(worst[1][LOST] > 0.98 && worst[0][LOST] > 0.49 && worst[10][LOST] > 0.23);
+    assert_true(worst[1][LOST] > 0.98 && worst[0][LOST] > 0.49 && worst[9][LOST] > 0.23);
 }
 
 static void fused_of_sixteen_is_that_of_the_reference(void **state)
@@ -442,6 +436,11 @@ static void sampled_bound_of_subnormal_factors_counts_them_as_the_least_normal(v
     assert_true(sampled_bound_ratio(&b, (struct bf16){0x0006}) == 0);
     assert_true(sampled_bound_ratio(&b, (struct bf16){0x0007}) > 1);
     assert_true(sampled_bound_ratio(&b, (struct bf16){0x0005}) > 1);
+    /* A sum too small for bf16 is a zero of either sign. */
+    d = (struct dot){.K = 1, .x = {{0x8001}}, .w = {{0x3e00}}};
+    b = bound_of(&d);
+    assert_true(b.sum == -0x1p-136 && b.reach < 0x1p-140);
+    assert_true(sampled_bound_ratio(&b, (struct bf16){0}) == 0 && sampled_bound_ratio(&b, (struct bf16){0x8000}) == 0);
 }
 
 /* Around an exact sum the bound is so small that the next output is beyond it, on both sides and for both signs. */
@@ -477,6 +476,12 @@ static void sampled_bound_of_a_tie_allows_both_sides(void **state)
     assert_int_equal(allowed.high.bits, BF16_ONE + 1);
     for (uint16_t i = 0; i < 4; i++)
         assert_int_equal(sampled_bound_ratio(&b, (struct bf16){(uint16_t)(BF16_ONE - 1 + i)}) <= 1, i == 1 || i == 2);
+    /* As fine as binary64 says, not as the f32 on the way. */
+    b = (struct sampled_bound){.sum = 1 + 0x1p-8, .reach = 0x1p-40};
+    assert_int_equal(sampled_bound_interval(&b).high.bits, BF16_ONE + 1);
+    b.sum = 1 + 3 * 0x1p-8;
+    assert_int_equal(sampled_bound_interval(&b).low.bits, BF16_ONE + 1);
+    b = bound_of(&d);
     /* The ratio is that of the least error before rounding: 0 on both sides, and two half steps over E beyond. */
     double step = 0x1p-8 / b.reach;
     assert_true(sampled_bound_ratio(&b, allowed.low) == 0 && sampled_bound_ratio(&b, allowed.high) == 0);
