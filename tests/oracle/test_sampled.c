@@ -341,6 +341,8 @@ static void answer_of_a_permitted_kernel_names_the_freedom(void **state)
     r.total.of[SAMPLED_EQUAL] = 3;
     r.total.of[SAMPLED_WITHIN] = 1;
     r.total.worst = 0.5;
+    r.first_unequal = (struct sampled_output){true,     SAMPLED_SPREAD, 3,  4, {1.25, 0.5, false}, {{0x3f40}, {0x3fe0}},
+                                              {0x3fa0}, {0x3f80},       0.5};
     assert_int_equal(sampled_answer(&c, &r, NULL, &answer, &e), STATUS_OK);
     assert_int_equal(answer.verdict, FO_PERMITTED);
     assert_non_null(strstr(answer.text, "verdict: permitted, which leaves free: order of summation\n"));
@@ -348,6 +350,11 @@ static void answer_of_a_permitted_kernel_names_the_freedom(void **state)
     assert_string_equal(string(d, "freedom"), "order of summation");
     assert_string_equal(string(d, "verdict"), "permitted");
     assert_int_equal(integer(d, "counts.compared"), 4);
+    json_t *wanted = json_pack("{s:s, s:i, s:i, s:f, s:f, s:[f, f], s:f, s:i, s:f, s:i, s:f}", "pass", "spread", "p", 3,
+                               "n", 4, "sum", 1.25, "reach", 0.5, "allowed", 0.75, 1.75, "in_our_order", 1.25,
+                               "in_our_order_bits", 0x3fa0, "found", 1.0, "found_bits", 0x3f80, "ratio", 0.5);
+    assert_true(json_equal(wanted, member(d, "first_unequal")));
+    json_decref(wanted);
     json_decref(d);
     json_decref((json_t *)c.machine);
 }

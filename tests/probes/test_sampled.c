@@ -168,7 +168,7 @@ static void sampled_run_keeps_the_first_of_several(void **state)
     run((struct fake){.other_order = true, .pass = 0, .launch = -1, .p = 23, .n = 1, .add = 1}, &theirs, &r);
     assert_true(r.first_beyond.p == 23 && r.first_beyond.n == 1 && r.first_beyond.pass == SAMPLED_UNIFORM);
     assert_int_equal(r.first_beyond.allowed.high.bits, 0);
-    assert_true(r.first_unequal.found && r.first_unequal.p < 23);
+    assert_true(r.first_unequal.found && r.first_unequal.p < 23 && r.first_unequal.pass == SAMPLED_UNIFORM);
 }
 
 static void sampled_run_of_an_unwritten_output_differs(void **state)

@@ -103,6 +103,8 @@ static float steps(const struct dot *d, size_t from, size_t to, size_t group)
     return sum;
 }
 
+/* Products are exact in f32: a multiply-add is an addition. */
+
 /* ---- orders -------------------------------------------------------------------------------------------------------
  */
 
@@ -113,13 +115,6 @@ static float sequential_nearest(const struct dot *d)
 static float sequential_truncated(const struct dot *d)
 {
     return sequential(d, 0, d->K, add_truncated);
-}
-static float multiply_add(const struct dot *d)
-{
-    float sum = 0;
-    for (size_t k = 0; k < d->K; k++)
-        sum = fmaf(bf16_decode(d->x[k]), bf16_decode(d->w[k]), sum);
-    return sum;
 }
 static float pairwise_nearest(const struct dot *d)
 {
@@ -236,7 +231,6 @@ static const struct {
 } orders[] = {
     {"sequential, nearest", sequential_nearest},
     {"sequential, truncated", sequential_truncated},
-    {"multiply-add", multiply_add},
     {"reversed, nearest", reversed_nearest},
     {"shuffled, truncated", shuffled_truncated},
     {"pairwise, nearest", pairwise_nearest},
@@ -328,10 +322,10 @@ static double place_of(struct bf16 v)
 #if defined(__SANITIZE_ADDRESS__)
 enum { DOTS = 500 };
 #else
-enum { DOTS = 7600 };
+enum { DOTS = 8000 };
 #endif
 
-/* 19 orders of 7600 dot products of 7 kinds: 1,010,800 outputs. */
+/* 18 orders of 8000 dot products of 7 kinds: 1,008,000 outputs. */
 static void sampled_bound_holds_for_every_order_and_grouping(void **state)
 {
     (void)state;
@@ -368,7 +362,7 @@ static void sampled_bound_holds_for_every_order_and_grouping(void **state)
     }
     print_message("\n");
     /* It is reached: by truncated sums all but whole, by rounded ones to a half, by fused ones to a quarter. */
-    assert_true(worst[1][LOST] > 0.98 && worst[0][LOST] > 0.49 && worst[9][LOST] > 0.23);
+    assert_true(worst[1][LOST] > 0.98 && worst[0][LOST] > 0.49 && worst[8][LOST] > 0.23);
 }
 
 static void fused_of_sixteen_is_that_of_the_reference(void **state)
