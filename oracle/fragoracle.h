@@ -106,7 +106,7 @@ struct fo_weights_options {
 
 /* Ask a subject with inputs whose outputs name their source. */
 struct fo_probe_options {
-    const char *kind;    /* "identity", "coded" */
+    const char *kind;    /* "identity", "coded", "random" */
     const char *subject; /* "rs" (default), "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so", "module:PATH.ptx",
                             "files:FOLDER" */
     uint64_t P, N, K;    /* 0,0,0 for the default shape */
@@ -127,7 +127,7 @@ struct fo_emit_options {
     struct fo_weights_options weights;
     int historical;
     const char *out;        /* needed: folder */
-    const char *kind;       /* "identity" (default), "coded" */
+    const char *kind;       /* "identity" (default), "coded", "random" */
     int dense;              /* one expert, one segment of all rows */
     int no_scales;          /* every scale 2^0, for weights of a type without scales */
     const char *weights_as; /* besides "mxfp4" (default): "bf16", "hopper" */

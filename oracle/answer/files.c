@@ -141,10 +141,21 @@ static enum status score_identity(const struct files *f, const char *out, struct
 /* ---- the probes ------------------------------------------------------------------------------------------------- */
 
 /* The identity takes weights from outside, and can do without second outputs. Every other probe makes its inputs from
- * the shape and the seed alone: it is asked as `probe` would, first of the recording executor, then of the replay. */
+ * the shape and the seed, and from weights if it takes any: it is asked as `probe` would, first of the recording
+ * executor, then of the replay with the weights that lie in the folder. */
 static bool is_identity(const struct probe_kind *kind)
 {
     return strcmp(kind->name, "identity") == 0;
+}
+
+/* What an answer says of its weights; new reference. */
+static json_t *weights_of_answer(const struct fo_answer *a)
+{
+    json_t *document = json_loads(a->json, 0, NULL);
+    const char *what = json_string_value(json_object_get(document, "weights"));
+    json_t *weights = json_string(what ? what : "those of the probe");
+    json_decref(document);
+    return weights;
 }
 
 static enum status emit_other(const struct probe_kind *kind, const struct fo_emit_options *o, struct record *r,
@@ -162,10 +173,12 @@ static enum status emit_other(const struct probe_kind *kind, const struct fo_emi
     struct fo_answer unanswered = {0};
     record_executor(r, &executor);
     enum status s = kind->ask(&asked, &machine, &executor, &unanswered, e);
+    json_t *weights = s == STATUS_OK ? weights_of_answer(&unanswered) : NULL;
     fo_answer_free(&unanswered);
     if (s != STATUS_OK)
         return s;
-    *document = json_of_question(kind->name, 0, o->weights.seed, "those of the probe");
+    *document = weights ? json_of_question(kind->name, 0, o->weights.seed, json_string_value(weights)) : NULL;
+    json_decref(weights);
     return describe(r, *document, e);
 }
 
@@ -180,7 +193,9 @@ static enum status score_other(const struct probe_kind *kind, const struct files
     struct executor executor;
     replay_executor(&replay, f, &executor);
     replay.wants_both = true;
-    enum status s = kind->ask(&asked, &machine, &executor, &made, e);
+    struct weights w = files_weights(f);
+    enum status s = kind->ask_given ? kind->ask_given(&asked, &machine, &executor, &w, f->weights, &made, e)
+                                    : kind->ask(&asked, &machine, &executor, &made, e);
     if (s == STATUS_OK)
         s = replay_end(&replay, e);
     if (s == STATUS_OK)

@@ -9,6 +9,7 @@
 #include "oracle/answer/coded.h"
 #include "oracle/answer/files.h"
 #include "oracle/answer/identity_case.h"
+#include "oracle/answer/sampled.h"
 #include "oracle/answer/scores.h"
 #include "oracle/exec/open.h"
 
@@ -120,8 +121,10 @@ static enum status identity_ask(const struct fo_probe_options *o, const struct m
 }
 
 static const struct probe_kind kinds[] = {
-    {"identity", "each output row is one row of W^T, exactly", identity_ask},
-    {"coded", "each output names the weight, the scale and the row that it came from", coded_ask}};
+    {"identity", "each output row is one row of W^T, exactly", identity_ask, NULL},
+    {"coded", "each output names the weight, the scale and the row that it came from", coded_ask, NULL},
+    {"random", "random activations, held against the exact sums: bit for bit, and by a proven bound", sampled_ask,
+     sampled_ask_given}};
 
 size_t probe_kind_count(void)
 {

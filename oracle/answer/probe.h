@@ -9,6 +9,11 @@ struct probe_kind {
     /* Ask an open subject. */
     enum status (*ask)(const struct fo_probe_options *o, const struct machine *machine, const struct executor *executor,
                        struct fo_answer *answer, struct error *e);
+    /* The same with given weights, `what` in a few words, of a subject files:FOLDER; NULL for a probe that makes its
+     * own. */
+    enum status (*ask_given)(const struct fo_probe_options *o, const struct machine *machine,
+                             const struct executor *executor, const struct weights *w, const char *what,
+                             struct fo_answer *answer, struct error *e);
 };
 
 size_t probe_kind_count(void);

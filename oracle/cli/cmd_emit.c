@@ -24,7 +24,8 @@ const struct command command_emit = {
     .name = "emit",
     .does = "write the inputs of a probe to files, for a kernel in any language",
     .doc = "Writes the inputs of a probe to files, for a kernel in any language; `fragoracle score` reads the outputs "
-           "that the kernel leaves beside them. KIND is identity (default) or coded.",
+           "that the kernel leaves beside them. KIND is identity (default), coded or "
+           "random.",
     .options = options,
     .operands = {"KIND"},
     .operand_offset = {offsetof(options_t, kind)},

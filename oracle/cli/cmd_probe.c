@@ -25,7 +25,9 @@ const struct command command_probe = {
     .doc =
         "Asks a kernel with inputs whose outputs name their source, and scores it. KIND is identity, or coded: which "
         "weight, scale and row each output really came from (default shape 128,208,256, weights of its own; --seed is "
-        "that of a dense product).",
+        "that of a dense product). random: random activations, held against the exact sums, bit for bit in our order "
+        "of "
+        "summation and by a bound that holds for every order.",
     .options = options,
     .operands = {"KIND"},
     .operand_offset = {offsetof(options_t, kind)},

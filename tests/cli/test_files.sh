@@ -107,6 +107,22 @@ run 0 score --in "$scratch/e"
 says "scale     not applicable"
 says "experts 1"
 
+# The random probe: numpy sums in an order of its own, which is permitted where it shows; F01 is beyond the bound.
+for weights in sample adversarial; do
+    rm -rf "$scratch/e"
+    run 0 emit random --out "$scratch/e" --weights $weights
+    kernel "$scratch/e"
+    run 0 score --in "$scratch/e"
+    says "by the bound: its order of summation is its own"
+    run 0 probe random --subject "files:$scratch/e"
+done
+rm -rf "$scratch/e"
+run 0 emit random --out "$scratch/e" --weights random --dense --no-scales --shape 9,48,64
+kernel "$scratch/e" --fault F01
+run 1 score --in "$scratch/e"
+says "not applicable: the pass of special weights"
+says "first beyond: pass uniform"
+
 # F19, a scale of 255 read as Inf: the order is right, only the special pass differs, and score says so.
 rm -rf "$scratch/e"
 run 0 emit --out "$scratch/e"
