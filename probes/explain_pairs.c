@@ -173,8 +173,10 @@ static size_t set_sides(struct pairs *c, enum explain_effect effect, int exponen
     return inside;
 }
 
-static enum explain_stage pair_stage(unsigned used, struct explain_part *parts)
+static enum explain_stage pair_stage(enum explain_registers a, unsigned used, struct explain_part *parts)
 {
+    if (a == EXPLAIN_A_RIGHT)
+        return EXPLAIN_EPILOGUE;
     if (used == 1u << FEATURE_CLASS) {
         if (parts[EXPLAIN_EPILOGUE].ambiguous < 0)
             parts[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_ARITHMETIC;
@@ -200,7 +202,7 @@ static enum status try_effect(struct pairs *c, enum explain_effect effect, int e
     enum status status = where_find(&q, &where, e);
     if (status != STATUS_OK || !where.found)
         return status;
-    enum explain_stage stage = pair_stage(where.used, c->x->x.part);
+    enum explain_stage stage = pair_stage(c->x->q->registers, where.used, c->x->x.part);
     struct explain_part *part = &c->x->x.part[stage];
     if (part->sets == EXPLAIN_SETS) {
         where_free(&where);
@@ -238,7 +240,7 @@ static enum status find_effects(struct pairs *c, struct error *e)
     enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
     enum status status = STATUS_OK;
     /* A clamp of results first: it takes no notice of what made them. */
-    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
+    for (int i = 0; i < EFFECTS && c->x->q->registers != EXPLAIN_A_WRONG && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, true, e);
     for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, false, e);
@@ -251,18 +253,41 @@ static enum status find_effects(struct pairs *c, struct error *e)
     return status;
 }
 
+static bool mixed(size_t count[][2], size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        if (count[i][0] > 0 && count[i][1] > 0)
+            return true;
+    return false;
+}
+
+/* What no effect says. Where a scale is wrong under every code but zero, and others are under none, it is the scale. */
 static void count_rest(struct pairs *c)
 {
-    size_t rest = 0, asked = 0;
+    size_t rest = 0, asked = 0, by_scale[256][2] = {{0}}, by_code[FP4_CODES][2] = {{0}};
     for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
         struct pair p;
         if (!pair_get(c, j / c->each, j % c->each, &p))
             continue;
         asked++;
-        rest += !c->explained[j] && !same(p.found, p.right);
+        bool wrong = !c->explained[j] && !same(p.found, p.right);
+        rest += wrong;
+        if (!p.own || p.code % FP4_SIGN == 0)
+            continue;
+        by_scale[p.scale][wrong]++;
+        by_code[p.code][wrong]++;
     }
-    c->x->x.part[EXPLAIN_VALUES].observations += asked;
-    c->x->x.part[EXPLAIN_VALUES].wrong += rest;
+    struct explain_part *parts = c->x->x.part;
+    enum explain_stage stage = EXPLAIN_VALUES;
+    bool scales = !mixed(by_scale, 256), codes = !mixed(by_code, FP4_CODES);
+    if (c->x->q->registers == EXPLAIN_A_RIGHT)
+        stage = EXPLAIN_EPILOGUE;
+    else if (scales && !codes)
+        stage = EXPLAIN_SCALES;
+    if (rest > 0 && scales == codes && stage == EXPLAIN_VALUES && parts[stage].ambiguous < 0)
+        parts[stage].ambiguous = EXPLAIN_SCALES;
+    parts[stage].observations += asked;
+    parts[stage].wrong += rest;
 }
 
 enum status explain_pair_planes(struct explain_session *x, struct error *e)

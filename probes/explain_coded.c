@@ -1,10 +1,32 @@
-#include "probes/explain_registers.h"
+#include "probes/explain_coded.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "probes/weights.h"
 #include "reference/mxfp4.h"
+
+/* Rows of the launch with bad experts that should be zero and are not. What is wrong with the others shows in the map.
+ */
+static int64_t guard_wrong(const struct coded_guard *g, size_t P)
+{
+    int64_t wrong = 0;
+    for (size_t p = 0; p < P; p++)
+        wrong += g->wanted[p] == SOURCE_ZERO && g->found[p] != SOURCE_ZERO;
+    return wrong + (g->status_told && g->status_word != g->status_wanted);
+}
+
+struct explain_question explain_coded_question(const struct coded_result *r, bool no_scales, enum explain_registers a)
+{
+    return (struct explain_question){.map = &r->map,
+                                     .pairs = {r->pair_planes, r->pair, coded_pair_code, coded_pair_scale, no_scales},
+                                     .dense_count = r->dense_count,
+                                     .dense_differing = r->dense_differing,
+                                     .changes = !r->repeats,
+                                     .guard_wrong = r->guard.asked ? guard_wrong(&r->guard, r->map.P) : -1,
+                                     .tile = {r->report.tile[0], r->report.tile[1], r->report.tile[2]},
+                                     .registers = a};
+}
 
 struct question {
     const struct source_map *m;
@@ -68,9 +90,9 @@ static enum status question_make(const struct source_map *m, struct question *ou
                                                 : error_set(e, STATUS_NO_MEMORY, "no memory for %zu scales", scales);
 }
 
-enum status explain_registers_ask(const struct executor *subject, const struct executor *right,
-                                  const struct source_map *like, uint64_t seed, enum explain_registers *out,
-                                  struct error *e)
+enum status explain_coded_registers(const struct executor *subject, const struct executor *right,
+                                    const struct source_map *like, uint64_t seed, enum explain_registers *out,
+                                    struct error *e)
 {
     struct question q;
     struct random r = {seed};
@@ -88,10 +110,10 @@ enum status explain_registers_ask(const struct executor *subject, const struct e
     share(q.scales, scales, like->experts);
     status = compare(&q, subject, right, &shared, &counted, e);
     if (status == STATUS_OK)
-        *out = !counted          ? EXPLAIN_A_UNKNOWN
-               : own && shared   ? EXPLAIN_A_RIGHT
-               : !shared         ? EXPLAIN_A_WRONG
-                                 : EXPLAIN_A_UNKNOWN;
+        *out = !counted        ? EXPLAIN_A_UNKNOWN
+               : own && shared ? EXPLAIN_A_RIGHT
+               : !shared       ? EXPLAIN_A_WRONG
+                               : EXPLAIN_A_UNKNOWN;
 done:
     free(q.blocks);
     free(q.scales);
