@@ -164,7 +164,7 @@ static enum explain_stage stage_of(const struct explain_session *x, size_t at, s
     }
     if (x->q->registers == EXPLAIN_A_RIGHT)
         return stage_behind_a(m, at);
-    struct explain_code c = explain_predict(x, EXPLAIN_STAGES, at / m->N / m->P, p, at % m->N);
+    struct explain_code c = explain_predict(x, EXPLAIN_SCALES, at / m->N / m->P, p, at % m->N);
     return value == c.value && scale != c.scale ? EXPLAIN_SCALES : EXPLAIN_VALUES;
 }
 

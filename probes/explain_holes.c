@@ -39,7 +39,7 @@ static enum where_side hole_side(const struct explain_session *x, enum explain_e
 }
 
 /* Whose holes these are, by the features that say where. */
-enum { N = 1 << 0, T = 1 << 4, K = 1 << 8, NK = 1 << 10 };
+enum { N = 1 << 0, E = 1 << 2, T = 1 << 4, K = 1 << 8, NK = 1 << 10 };
 
 /* Zeros, where it is known whether they stood in A. */
 static enum explain_stage zero_stage(enum explain_registers a, unsigned used, int *ambiguous)
@@ -52,7 +52,7 @@ static enum explain_stage zero_stage(enum explain_registers a, unsigned used, in
     if (used & N)
         return wrong ? EXPLAIN_VALUES : EXPLAIN_EPILOGUE;
     if (!(used & T))
-        return EXPLAIN_ROUTING;
+        return wrong && !(used & ~E) ? EXPLAIN_VALUES : EXPLAIN_ROUTING;
     *ambiguous = EXPLAIN_EPILOGUE;
     return EXPLAIN_DESCRIPTOR;
 }
@@ -81,7 +81,7 @@ static enum explain_stage hole_stage(enum explain_registers a, enum explain_effe
         *ambiguous = EXPLAIN_SCALES;
         return EXPLAIN_VALUES;
     }
-    if (!(used & ~(1u << 2)))
+    if (!(used & ~E))
         *ambiguous = EXPLAIN_VALUES; /* the weights of that expert, or all */
     return EXPLAIN_ROUTING;
 }

@@ -57,6 +57,16 @@ static struct explain_code all(uint32_t word)
     return (struct explain_code){word, word, word};
 }
 
+/* Beyond its rows a scale is a constant, where constants were found. */
+static bool scale_from_padding(const struct explain_session *x)
+{
+    const struct explain_part *part = &x->x.part[EXPLAIN_SCALES];
+    for (int i = 0; i < part->sets; i++)
+        if (part->set[i].effect == EXPLAIN_IS_CONSTANT)
+            return true;
+    return false;
+}
+
 /* The weights behind column k of the accumulator (n, row p1). */
 static struct explain_code predict_weight(const struct explain_session *x, enum explain_stage without, uint32_t expert,
                                           uint32_t n, uint32_t k, uint32_t p1)
@@ -78,7 +88,7 @@ static struct explain_code predict_weight(const struct explain_session *x, enum 
     s[1] = nk[1] / BLOCK;
     if (without != EXPLAIN_VALUES && !source_rule_apply(&model->values, v, NULL, v))
         return all(SOURCE_ZERO);
-    if (without != EXPLAIN_SCALES && !source_rule_apply(&model->scales, s, NULL, s))
+    if (without != EXPLAIN_SCALES && !source_rule_apply(&model->scales, s, NULL, s) && !scale_from_padding(x))
         return all(SOURCE_ZERO);
     return (struct explain_code){source_value_code(m, (struct source_point){0, v[0] + base - value_base, v[1]}),
                                  source_scale_code(m, (struct source_point){0, s[0] + base - scale_base, s[1]}), p1};
