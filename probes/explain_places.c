@@ -238,18 +238,6 @@ static enum status solve_candidate(const struct explain_session *x, enum candida
     return status;
 }
 
-static bool depends_on_itself(const struct rule_coordinate *c)
-{
-    if (c->family < RULE_AFFINE)
-        return true;
-    if (c->family >= RULE_PERIODIC)
-        return c->period[1] == 1;
-    for (int i = 0; i < RULE_BITS; i++)
-        if (c->image[1][i])
-            return false;
-    return true;
-}
-
 /* A is right: value and scale move together, n in the epilogue, k in the descriptor, each for itself, or there is no
  * answer. share_out gives them away. */
 static enum status solve_behind_a(struct explain_session *x, const struct places *f, struct solution *best,
@@ -259,7 +247,7 @@ static enum status solve_behind_a(struct explain_session *x, const struct places
     if (status != STATUS_OK || best->cost == UINT32_MAX)
         return status;
     if (source_rule_is_identity(&best->values) && source_rule_is_identity(&best->scales) && !best->pack.slots &&
-        depends_on_itself(&best->fragment.at[0]) && depends_on_itself(&best->fragment.at[1]))
+        rule_coordinate_is_alone(&best->fragment.at[0]) && rule_coordinate_is_alone(&best->fragment.at[1]))
         return STATUS_OK;
     solution_free(best);
     *best = (struct solution){.cost = UINT32_MAX};
@@ -282,36 +270,6 @@ static enum status solve(struct explain_session *x, const struct places *f, bool
 
 /* ---- who moved n, who moved k ----------------------------------------------------------------------------------- */
 
-/* Is every feature found once? An epilogue stores each accumulator once. */
-static bool one_to_one(const struct source_rule *r)
-{
-    uint32_t extent = r->extent[0], out[2];
-    for (uint32_t a = 0; a < extent; a++) {
-        if (!source_rule_apply(r, (uint32_t[2]){a, 0}, NULL, out))
-            return false;
-        uint32_t first = out[0];
-        for (uint32_t b = 0; b < a; b++)
-            if (source_rule_apply(r, (uint32_t[2]){b, 0}, NULL, out) && out[0] == first)
-                return false;
-    }
-    return true;
-}
-
-/* Whole chunks of eight columns; *far: out of their block. */
-static bool moves_chunks(const struct source_rule *r, bool *far)
-{
-    uint32_t out[2];
-    *far = false;
-    for (uint32_t k = 0; k < r->extent[1]; k++) {
-        if (!source_rule_apply(r, (uint32_t[2]){0, k}, NULL, out))
-            continue;
-        if (out[1] % TOKEN_GROUP != k % TOKEN_GROUP)
-            return false;
-        *far |= out[1] / BLOCK != k / BLOCK;
-    }
-    return true;
-}
-
 static void say_ambiguous(struct explain_session *x, enum explain_stage stage, enum explain_stage other)
 {
     if (x->q->registers == EXPLAIN_A_UNKNOWN)
@@ -323,11 +281,11 @@ static void share_out(struct explain_session *x, struct source_rule *f, bool pac
 {
     struct rule_coordinate none = {0};
     enum explain_registers a = x->q->registers;
-    bool far, apart = !pack && depends_on_itself(&f->at[0]) && depends_on_itself(&f->at[1]);
+    bool far, apart = !pack && rule_coordinate_is_alone(&f->at[0]) && rule_coordinate_is_alone(&f->at[1]);
     if (!apart || a == EXPLAIN_A_WRONG)
         return;
     if (f->at[0].family != RULE_IDENTITY && x->model.epilogue.at[0].family == RULE_IDENTITY) {
-        bool epilogue = a == EXPLAIN_A_RIGHT || one_to_one(f);
+        bool epilogue = a == EXPLAIN_A_RIGHT || source_rule_is_one_to_one(f);
         say_ambiguous(x, epilogue ? EXPLAIN_EPILOGUE : EXPLAIN_FRAGMENT,
                       epilogue ? EXPLAIN_FRAGMENT : EXPLAIN_EPILOGUE);
         if (epilogue) {
@@ -336,21 +294,11 @@ static void share_out(struct explain_session *x, struct source_rule *f, bool pac
         }
     }
     if (f->at[1].family != RULE_IDENTITY && source_rule_is_identity(&x->model.descriptor) &&
-        (a == EXPLAIN_A_RIGHT || (moves_chunks(f, &far) && far))) {
+        (a == EXPLAIN_A_RIGHT || (source_rule_moves_chunks(f, TOKEN_GROUP, BLOCK, &far) && far))) {
         say_ambiguous(x, EXPLAIN_DESCRIPTOR, EXPLAIN_FRAGMENT);
         x->model.descriptor.at[0] = f->at[1];
         f->at[1] = none;
     }
-}
-
-static bool stays_in_block(const struct source_rule *r)
-{
-    uint32_t out[2];
-    for (uint32_t n = 0; n < r->extent[0]; n++)
-        for (uint32_t k = 0; k < r->extent[1]; k++)
-            if (!source_rule_apply(r, (uint32_t[2]){n, k}, NULL, out) || out[0] != n || out[1] / BLOCK != k / BLOCK)
-                return false;
-    return true;
 }
 
 static void adopt(struct explain_session *x, struct solution *s, const struct place_filter *f)
@@ -363,12 +311,14 @@ static void adopt(struct explain_session *x, struct solution *s, const struct pl
         explain_pack_words(&s->pack, p->pack_order, p->pack_wanted);
     }
     share_out(x, &s->fragment, s->pack.slots && !s->pack_of_values);
-    if (!source_rule_is_identity(&s->fragment) && s->pack.slots && stays_in_block(&s->fragment))
+    if (!source_rule_is_identity(&s->fragment) && s->pack.slots && source_rule_stays_in_block(&s->fragment, BLOCK))
         say_ambiguous(x, EXPLAIN_FRAGMENT, EXPLAIN_VALUES);
-    if (!f->value_flat && !source_rule_is_identity(&s->values) && stays_in_block(&s->values))
+    if (!f->value_flat && !source_rule_is_identity(&s->values) && source_rule_stays_in_block(&s->values, BLOCK))
         say_ambiguous(x, EXPLAIN_VALUES,
-                      depends_on_itself(&s->values.at[1]) && moves_chunks(&s->values, &far) ? EXPLAIN_DESCRIPTOR
-                                                                                            : EXPLAIN_FRAGMENT);
+                      rule_coordinate_is_alone(&s->values.at[1]) &&
+                              source_rule_moves_chunks(&s->values, TOKEN_GROUP, BLOCK, &far)
+                          ? EXPLAIN_DESCRIPTOR
+                          : EXPLAIN_FRAGMENT);
     source_rule_free(&model->fragment);
     source_rule_free(&model->values);
     source_rule_free(&model->scales);

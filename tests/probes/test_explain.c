@@ -279,7 +279,7 @@ static void explain_run_pack_orders_recovered(void **state)
     (void)state;
     static const uint32_t one_start[] = {0, 17};
     static const struct segments small = {17, 1, 1, one_start, single_ids};
-    enum { STRIDE = 48 };
+    enum { STRIDE = 64 };
     uint32_t order[8], orders = 0, right = 0;
     for (uint32_t code = (uint32_t)(splitmix_seed() % STRIDE); code < 40320; code += STRIDE) {
         uint32_t left[8] = {0, 1, 2, 3, 4, 5, 6, 7}, rest = code;
@@ -341,7 +341,7 @@ static void explain_run_permuted_features_period_found(void **state)
     static const uint32_t periods[] = {8, 12, 16, 32, 48, 64};
     unsigned cases = 0, right = 0;
     uint32_t table[64];
-    for (int round = 0; round < 4; round++)
+    for (int round = 0; round < 2; round++)
         for (size_t i = 0; i < sizeof periods / sizeof *periods; i++) {
             shuffle(&r, table, periods[i]);
             struct planted c = {"features permuted",
@@ -388,29 +388,28 @@ static void explain_run_slot_bits_exchanged_explained(void **state)
     unsigned cases = 0, right = 0;
     static const size_t features[] = {128, 208};
     for (uint32_t a = 0; a < 10; a++)
-        for (uint32_t b = a + 1; b < 10; b++)
-            for (int i = 0; i < 2; i++) {
-                struct source_map m;
-                struct explanation x;
-                struct synthetic_kernel kernel = {.fragment = slot_bits_exchanged, .a = a, .b = b};
-                case_make(&kernel, &several, features[i], 128, &m);
-                struct explain_question q = case_question(&m);
-                q.registers = EXPLAIN_A_WRONG;
-                assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
-                bool inside_block = (a < 2 || a >= 8) && (b < 2 || b >= 8); /* bits of k alone */
-                const struct explain_part *p = &x.part[EXPLAIN_FRAGMENT], *v = &x.part[EXPLAIN_VALUES];
-                bool good = x.wrong == case_wrong(&m) && x.explained == x.wrong && x.wrong > 0 &&
-                            (p->state == EXPLAIN_DIFFERS || (inside_block && v->state == EXPLAIN_DIFFERS));
-                right += good;
-                cases++;
-                if (!good) {
-                    print_message("bits %u %u\n", a, b);
-                    case_print("slot bits", &x);
-                }
-                explanation_free(&x);
-                source_map_free(&m);
+        for (uint32_t b = a + 1; b < 10; b++) {
+            struct source_map m;
+            struct explanation x;
+            struct synthetic_kernel kernel = {.fragment = slot_bits_exchanged, .a = a, .b = b};
+            case_make(&kernel, &several, features[(a + b) % 2], 128, &m);
+            struct explain_question q = case_question(&m);
+            q.registers = EXPLAIN_A_WRONG;
+            assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+            bool inside_block = (a < 2 || a >= 8) && (b < 2 || b >= 8); /* bits of k alone */
+            const struct explain_part *p = &x.part[EXPLAIN_FRAGMENT], *v = &x.part[EXPLAIN_VALUES];
+            bool good = x.wrong == case_wrong(&m) && x.explained == x.wrong && x.wrong > 0 &&
+                        (p->state == EXPLAIN_DIFFERS || (inside_block && v->state == EXPLAIN_DIFFERS));
+            right += good;
+            cases++;
+            if (!good) {
+                print_message("bits %u %u\n", a, b);
+                case_print("slot bits", &x);
             }
-    assert_int_equal(cases, 90);
+            explanation_free(&x);
+            source_map_free(&m);
+        }
+    assert_int_equal(cases, 45);
     assert_int_equal(right, cases);
 }
 
@@ -450,7 +449,7 @@ static void explain_run_pack_orders_of_bytes_recovered(void **state)
     (void)state;
     struct splitmix r = {splitmix_seed()};
     uint32_t order[16], right = 0, count = 0;
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < 40; round++) {
         shuffle(&r, order, 16);
         struct synthetic_kernel kernel = {.fragment = pack_bytes, .table = order};
         struct source_map m;
@@ -467,7 +466,7 @@ static void explain_run_pack_orders_of_bytes_recovered(void **state)
         explanation_free(&x);
         source_map_free(&m);
     }
-    assert_int_equal(count, 100);
+    assert_int_equal(count, 40);
     assert_int_equal(right, count);
 }
 
