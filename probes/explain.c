@@ -24,9 +24,16 @@ const char *explain_state_name(enum explain_state s)
 
 const char *explain_effect_name(enum explain_effect x)
 {
-    static const char *const names[] = {
-        "zero",  "never written", "computed", "infinite", "NaN", "without its sign", "the largest finite number",
-        "scaled"};
+    static const char *const names[] = {"zero",
+                                        "never written",
+                                        "computed",
+                                        "infinite",
+                                        "NaN",
+                                        "without its sign",
+                                        "the largest finite number",
+                                        "scaled",
+                                        "under no scale of any block",
+                                        "not finite, or the same whatever the weights are,"};
     assert(x < EXPLAIN_EFFECTS);
     return names[x];
 }
@@ -60,6 +67,18 @@ static void session_rows(struct explain_session *x)
         }
 }
 
+/* What was asked is not unknown everywhere: the zeros of rows that no segment covers are known. */
+static void words_asked(struct explain_session *x)
+{
+    const struct explain_pairs *pairs = &x->q->pairs;
+    x->asked = pairs->planes > 0;
+    x->scales_asked = pairs->planes > 0 && !pairs->no_scales;
+    for (size_t i = 0; i < source_map_observations(x->m); i++) {
+        x->asked |= x->m->value[i] != SOURCE_UNKNOWN;
+        x->scales_asked |= x->m->scale[i] != SOURCE_UNKNOWN;
+    }
+}
+
 enum { USUAL_TOKENS = 64 };
 
 static enum status session_begin(struct explain_session *x, const struct explain_question *q, struct error *e)
@@ -72,6 +91,7 @@ static enum status session_begin(struct explain_session *x, const struct explain
     if (!x->row || !x->experts_of)
         return error_set(e, STATUS_NO_MEMORY, "no memory to explain %zu rows", m->P);
     session_rows(x);
+    words_asked(x);
     explain_pack_maps(x->pack);
     struct explain_model *model = &x->model;
     model->extra_expert = -1;
@@ -103,22 +123,48 @@ static void session_end(struct explain_session *x)
 /* ---- counting -----------------------------------------------------------------------------------------------------
  */
 
+/* Was something of this row written in this sweep? */
+static bool row_is_written(const struct source_map *m, size_t at)
+{
+    size_t first = at - at % m->N;
+    for (size_t n = 0; n < m->N; n++)
+        if (m->value[first + n] != SOURCE_UNWRITTEN)
+            return true;
+    return false;
+}
+
+/* A is right: a wrong feature is that of another accumulator, anything else is x. */
+static enum explain_stage stage_behind_a(const struct source_map *m, size_t at)
+{
+    uint32_t value = m->value[at];
+    return value < SOURCE_CODES && source_value_point(m, value).n != at % m->N ? EXPLAIN_EPILOGUE : EXPLAIN_DESCRIPTOR;
+}
+
 /* The stage in which an observation shows that nobody accounts for. */
 static enum explain_stage stage_of(const struct explain_session *x, size_t at, size_t p)
 {
     const struct source_map *m = x->m;
     uint32_t row = m->row[at], value = m->value[at], scale = m->scale[at];
-    bool covered = x->row[p].expert >= 0;
-    if (value == SOURCE_UNWRITTEN || !covered || (row < SOURCE_CODES && row != p))
+    if (value == SOURCE_UNWRITTEN)
+        return row_is_written(m, at) ? EXPLAIN_EPILOGUE : EXPLAIN_ROUTING;
+    if (x->row[p].expert < 0)
         return EXPLAIN_ROUTING;
+    if (row < m->P && row != p && x->rows_change)
+        return EXPLAIN_DESCRIPTOR;
+    if (row < m->P && row != p)
+        return x->row[row].tile == x->row[p].tile ? EXPLAIN_EPILOGUE : EXPLAIN_ROUTING;
     if (value < SOURCE_CODES && scale < SOURCE_CODES) {
         struct source_point v = source_value_point(m, value), s = source_scale_point(m, scale);
         if (v.expert == s.expert && v.expert != (uint32_t)x->row[p].expert)
             return EXPLAIN_ROUTING;
+        if (x->q->registers == EXPLAIN_A_RIGHT)
+            return stage_behind_a(m, at);
         if (v.n == s.n && v.k / BLOCK == s.k && v.expert == s.expert)
             return EXPLAIN_FRAGMENT;
     }
-    struct explain_code c = explain_predict(x, EXPLAIN_STAGES, at / m->N / m->P, p, at % m->N);
+    if (x->q->registers == EXPLAIN_A_RIGHT)
+        return stage_behind_a(m, at);
+    struct explain_code c = explain_predict(x, EXPLAIN_SCALES, at / m->N / m->P, p, at % m->N);
     return value == c.value && scale != c.scale ? EXPLAIN_SCALES : EXPLAIN_VALUES;
 }
 
@@ -155,12 +201,9 @@ static void count(struct explain_session *x)
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++)
         claims[g] = part_claims(&x->x.part[g], rules[g]);
     claims[EXPLAIN_ROUTING] |= !source_rule_is_identity(&d->expert) || d->expert_of_output;
-    size_t asked = 0;
-    for (size_t i = 0; i < source_map_observations(m); i++) {
+    size_t asked = x->asked ? source_map_observations(m) : 0;
+    for (size_t i = 0; i < asked; i++) {
         size_t n = i % m->N, p = i / m->N % m->P, s = i / m->N / m->P;
-        if (m->value[i] == SOURCE_UNKNOWN && m->scale[i] == SOURCE_UNKNOWN && m->row[i] == SOURCE_UNKNOWN)
-            continue;
-        asked++;
         struct explain_code wanted = {source_wanted_value(m, s, p, n), source_wanted_scale(m, s, p, n),
                                       source_wanted_row(m, s, p, n)};
         bool right = explain_agrees(x, wanted, i);
@@ -197,23 +240,14 @@ static void give_rules(struct explain_session *x)
     move_rule(&p[EXPLAIN_ROUTING].expert, &m->expert);
 }
 
-static bool scales_asked(const struct source_map *m)
-{
-    for (size_t i = 0; i < source_map_observations(m); i++)
-        if (m->scale[i] < SOURCE_CODES)
-            return true;
-    return false;
-}
-
 /* Codes that no formula accounts for leave open which of these stages they belong to. */
-static void doubt_neighbours(struct explanation *x)
+static void doubt_neighbours(struct explanation *x, enum explain_registers a)
 {
     static const enum explain_stage shared[] = {EXPLAIN_VALUES, EXPLAIN_FRAGMENT, EXPLAIN_DESCRIPTOR};
     enum { SHARED = sizeof shared / sizeof *shared };
-    bool doubt = false;
-    for (int i = 0; i < SHARED; i++)
-        doubt |= x->part[shared[i]].state == EXPLAIN_UNDECIDED;
-    for (int i = 0; i < SHARED && doubt; i++)
+    bool doubt =
+        x->part[EXPLAIN_VALUES].state == EXPLAIN_UNDECIDED || x->part[EXPLAIN_FRAGMENT].state == EXPLAIN_UNDECIDED;
+    for (int i = 0; i < SHARED && doubt && a == EXPLAIN_A_UNKNOWN; i++)
         if (x->part[shared[i]].state == EXPLAIN_CONFORMS)
             x->part[shared[i]].state = EXPLAIN_UNDECIDED;
 }
@@ -255,14 +289,13 @@ static void judge_guard(const struct explain_question *q, struct explanation *x)
 static void judge(struct explain_session *x)
 {
     struct explanation *r = &x->x;
-    bool scales = scales_asked(x->m);
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++) {
         struct explain_part *p = &r->part[g];
         p->state = p->wrong == 0 ? EXPLAIN_CONFORMS : p->explained == p->wrong ? EXPLAIN_DIFFERS : EXPLAIN_UNDECIDED;
-        if (r->observations == 0 || (g == EXPLAIN_SCALES && !scales && p->wrong == 0))
+        if (r->observations == 0 || (g == EXPLAIN_SCALES && !x->scales_asked && p->wrong == 0))
             p->state = EXPLAIN_NOT_ASKED;
     }
-    doubt_neighbours(r);
+    doubt_neighbours(r, x->q->registers);
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++)
         explain_say(&r->part[g], (enum explain_stage)g);
     judge_arithmetic(x->q, r);

@@ -97,10 +97,13 @@ enum explain_effect {
     EXPLAIN_IS_POSITIVE, /* the sign is lost */
     EXPLAIN_IS_LARGEST,  /* the largest finite bf16, sign kept */
     EXPLAIN_IS_SCALED,   /* times 2^`exponent` */
+    EXPLAIN_IS_CONSTANT, /* a weight under no scale of any block: times 2^`exponent`, EXPLAIN_NO_EXPONENT if unknown */
+    EXPLAIN_IS_HIDDEN,   /* no weight: not finite, or the same whatever the weights are */
     EXPLAIN_EFFECTS
 };
 const char *explain_effect_name(enum explain_effect x);
 
+enum { EXPLAIN_NO_EXPONENT = INT16_MIN };
 struct explain_set {
     enum explain_effect effect;
     int exponent;
@@ -124,6 +127,7 @@ struct explain_part {
     int sets;
     struct explain_set set[EXPLAIN_SETS];
     int ambiguous; /* the stage that could as well be it, or -1 */
+    unsigned also; /* bit s: so could stage s, beside that one */
 };
 
 struct explanation {

@@ -35,6 +35,7 @@ struct pairs {
     uint32_t *culprit;    /* [planes][N]: the only observation's column that is not finite, NOBODY or SEVERAL */
     uint32_t *culprit_at; /* [planes][N]: an observation of it */
     uint8_t *row_scale;   /* [planes][N]: the greatest of the row */
+    uint8_t *special;     /* [planes][N]: of the weights as they were given: some pair of the row is not finite */
     uint8_t *side;        /* [planes][each] */
     uint8_t *explained;   /* [planes][each] */
     bool of_result;       /* only the class of the result is asked */
@@ -61,6 +62,37 @@ static float decode(uint32_t code, uint32_t scale)
     return bf16_decode(mxfp4_decode((struct fp4){(uint8_t)code}, (struct e8m0){(uint8_t)scale}));
 }
 
+/* Where in A the 1 of an observation meets its weight. */
+static uint32_t column_of_a(const struct explain_session *x, const struct explain_place *o)
+{
+    uint32_t kt[2] = {o->k, o->t1};
+    source_rule_apply(&x->model.descriptor, kt, NULL, kt);
+    return kt[0];
+}
+
+/* Rows of weights of which some pair decodes to no finite value. */
+static void find_specials(struct pairs *c)
+{
+    const struct source_map *m = c->x->m;
+    const struct explain_pairs *q = &c->x->q->pairs;
+    for (size_t plane = 0; plane < q->planes; plane++)
+        for (uint32_t n = 0; n < m->N; n++)
+            for (uint32_t k = 0; k < m->K; k++) {
+                uint32_t code = q->code(m, plane, (struct source_point){0, n, k}) & (FP4_CODES - 1);
+                uint32_t scale = q->scale(m, plane, (struct source_point){0, n, k / BLOCK}, q->no_scales);
+                c->special[plane * m->N + n] |= !isfinite(decode(code, scale));
+            }
+}
+
+/* needs: the sources of observation i are known. */
+static bool row_is_special(const struct pairs *c, size_t plane, size_t i)
+{
+    const struct source_map *m = c->x->m;
+    const uint8_t *special = c->special + plane * m->N;
+    return special[source_value_point(m, m->value[i]).n] ||
+           (!c->x->q->pairs.no_scales && special[source_scale_point(m, m->scale[i]).n]);
+}
+
 static void find_culprits(struct pairs *c)
 {
     const struct source_map *m = c->x->m;
@@ -74,10 +106,11 @@ static void find_culprits(struct pairs *c)
             *greatest = scale > *greatest ? (uint8_t)scale : *greatest;
             if (isfinite(decode(code, scale)) || !explain_place(c->x, i / m->N / m->P, i / m->N % m->P, i % m->N, &o))
                 continue;
+            uint32_t k = column_of_a(c->x, &o);
             if (*who == NOBODY) {
-                *who = o.k;
+                *who = k;
                 c->culprit_at[plane * m->N + i % m->N] = (uint32_t)i;
-            } else if (*who != o.k) {
+            } else if (*who != k) {
                 *who = SEVERAL;
             }
         }
@@ -93,8 +126,10 @@ static bool pair_get(const struct pairs *c, size_t plane, size_t i, struct pair 
         return false;
     uint32_t who = c->culprit[plane * m->N + i % m->N];
     r.weight = decode(r.code, r.scale);
-    r.right = r.weight == 0 ? 0 : r.weight; /* a sum is never -0 */
-    if (who != NOBODY && who != o.k)
+    r.right = r.weight == 0 ? 0 : r.weight;           /* a sum is never -0 */
+    if (who == NOBODY && row_is_special(c, plane, i)) /* by a weight that no output showed */
+        return false;
+    if (who != NOBODY && who != column_of_a(c->x, &o))
         r.right = NAN;
     if (who != NOBODY && isfinite(r.weight)) {
         r.own = false;
@@ -173,8 +208,10 @@ static size_t set_sides(struct pairs *c, enum explain_effect effect, int exponen
     return inside;
 }
 
-static enum explain_stage pair_stage(unsigned used, struct explain_part *parts)
+static enum explain_stage pair_stage(enum explain_registers a, unsigned used, struct explain_part *parts)
 {
+    if (a == EXPLAIN_A_RIGHT)
+        return EXPLAIN_EPILOGUE;
     if (used == 1u << FEATURE_CLASS) {
         if (parts[EXPLAIN_EPILOGUE].ambiguous < 0)
             parts[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_ARITHMETIC;
@@ -200,7 +237,7 @@ static enum status try_effect(struct pairs *c, enum explain_effect effect, int e
     enum status status = where_find(&q, &where, e);
     if (status != STATUS_OK || !where.found)
         return status;
-    enum explain_stage stage = pair_stage(where.used, c->x->x.part);
+    enum explain_stage stage = pair_stage(c->x->q->registers, where.used, c->x->x.part);
     struct explain_part *part = &c->x->x.part[stage];
     if (part->sets == EXPLAIN_SETS) {
         where_free(&where);
@@ -238,7 +275,7 @@ static enum status find_effects(struct pairs *c, struct error *e)
     enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
     enum status status = STATUS_OK;
     /* A clamp of results first: it takes no notice of what made them. */
-    for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
+    for (int i = 0; i < EFFECTS && c->x->q->registers != EXPLAIN_A_WRONG && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, true, e);
     for (int i = 0; i < EFFECTS && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, false, e);
@@ -251,18 +288,41 @@ static enum status find_effects(struct pairs *c, struct error *e)
     return status;
 }
 
+static bool mixed(size_t count[][2], size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        if (count[i][0] > 0 && count[i][1] > 0)
+            return true;
+    return false;
+}
+
+/* What no effect says. Where a scale is wrong under every code but zero, and others are under none, it is the scale. */
 static void count_rest(struct pairs *c)
 {
-    size_t rest = 0, asked = 0;
+    size_t rest = 0, asked = 0, by_scale[256][2] = {{0}}, by_code[FP4_CODES][2] = {{0}};
     for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
         struct pair p;
         if (!pair_get(c, j / c->each, j % c->each, &p))
             continue;
         asked++;
-        rest += !c->explained[j] && !same(p.found, p.right);
+        bool wrong = !c->explained[j] && !same(p.found, p.right);
+        rest += wrong;
+        if (!p.own || p.code % FP4_SIGN == 0)
+            continue;
+        by_scale[p.scale][wrong]++;
+        by_code[p.code][wrong]++;
     }
-    c->x->x.part[EXPLAIN_VALUES].observations += asked;
-    c->x->x.part[EXPLAIN_VALUES].wrong += rest;
+    struct explain_part *parts = c->x->x.part;
+    enum explain_stage stage = EXPLAIN_VALUES;
+    bool scales = !mixed(by_scale, 256), codes = !mixed(by_code, FP4_CODES);
+    if (c->x->q->registers == EXPLAIN_A_RIGHT)
+        stage = EXPLAIN_EPILOGUE;
+    else if (scales && !codes)
+        stage = EXPLAIN_SCALES;
+    if (rest > 0 && scales == codes && stage == EXPLAIN_VALUES && parts[stage].ambiguous < 0)
+        parts[stage].ambiguous = EXPLAIN_SCALES;
+    parts[stage].observations += asked;
+    parts[stage].wrong += rest;
 }
 
 enum status explain_pair_planes(struct explain_session *x, struct error *e)
@@ -270,18 +330,21 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
     const struct source_map *m = x->m;
     size_t planes = x->q->pairs.planes;
     struct pairs c = {.x = x, .each = source_map_observations(m)};
-    if (planes == 0)
+    const struct explain_part *values = &x->x.part[EXPLAIN_VALUES];
+    if (planes == 0 || values->wrong > values->explained) /* of codes that are mixed, no pair is known */
         return STATUS_OK;
     enum status status = STATUS_OK;
     c.culprit = malloc(planes * m->N * sizeof *c.culprit);
     c.culprit_at = malloc(planes * m->N * sizeof *c.culprit_at);
     c.row_scale = calloc(planes, m->N);
+    c.special = calloc(planes, m->N);
     c.side = malloc(planes * c.each);
     c.explained = calloc(planes, c.each);
-    if (!c.culprit || !c.culprit_at || !c.row_scale || !c.side || !c.explained) {
+    if (!c.culprit || !c.culprit_at || !c.row_scale || !c.special || !c.side || !c.explained) {
         status = error_set(e, STATUS_NO_MEMORY, "no memory for %zu pair planes", planes);
     } else {
         memset(c.culprit, 0xff, planes * m->N * sizeof *c.culprit);
+        find_specials(&c);
         find_culprits(&c);
         status = find_effects(&c, e);
     }
@@ -290,6 +353,7 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
     free(c.culprit);
     free(c.culprit_at);
     free(c.row_scale);
+    free(c.special);
     free(c.side);
     free(c.explained);
     return status;

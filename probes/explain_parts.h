@@ -43,7 +43,9 @@ struct explain_session {
     const struct source_map *m;
     uint32_t tokens;         /* of one tile */
     struct explain_row *row; /* [P] */
-    uint32_t *experts_of;    /* [P]: what experts value and scale agree about, or RULE_UNSEEN */
+    bool asked, scales_asked;
+    bool rows_change;     /* the row behind some output changes with the column that is asked */
+    uint32_t *experts_of; /* [P]: what experts value and scale agree about, or RULE_UNSEEN */
     struct explain_model model;
     struct explanation x;
 };

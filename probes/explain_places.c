@@ -109,17 +109,35 @@ static bool candidate_source(enum candidate c, const struct places *f, const uin
     return true;
 }
 
+/* Values and scales as they are; their rows may be counted differently. false: no map of blocks. */
+static bool keep_rest(const struct places *f, struct rule_samples *values, struct rule_samples *scales)
+{
+    const struct rule_samples *from[] = {&f->value, &f->scale};
+    bool one = true;
+    for (int i = 0; i < 2; i++)
+        for (uint32_t n = 0; n < from[i]->extent[0]; n++)
+            for (uint32_t k = 0; k < from[i]->extent[1]; k++) {
+                size_t at = (size_t)n * from[i]->extent[1] + k;
+                uint32_t y[2] = {from[i]->y[0][at], from[i]->y[1][at]};
+                if (y[0] != RULE_UNSEEN)
+                    one &= rule_samples_add(i == 0 ? values : scales, (uint32_t[2]){n, i == 0 ? k : k / BLOCK}, y);
+            }
+    return one;
+}
+
 /* The maps of values and scales that remain behind a candidate; false: they are none. */
 static bool candidate_rest(enum candidate c, const struct places *f, struct rule_samples *fragment,
                            struct rule_samples *values, struct rule_samples *scales)
 {
+    if (c == KEEP)
+        return keep_rest(f, values, scales);
     for (uint32_t n = 0; n < f->value.extent[0]; n++)
         for (uint32_t k = 0; k < f->value.extent[1]; k++) {
             size_t at = (size_t)n * f->value.extent[1] + k;
             uint32_t in[2] = {n, k}, mid[2] = {n, k};
-            if (!candidate_source(c, f, in, mid) && c != KEEP)
+            if (!candidate_source(c, f, in, mid))
                 continue;
-            if (c != KEEP && !rule_samples_add(fragment, in, mid))
+            if (!rule_samples_add(fragment, in, mid))
                 return false;
             uint32_t v[2] = {f->value.y[0][at], f->value.y[1][at]}, s[2] = {f->scale.y[0][at], f->scale.y[1][at]};
             if (v[0] != RULE_UNSEEN && !rule_samples_add(values, mid, v))
@@ -168,7 +186,9 @@ static enum status solve_samples(const struct explain_session *x, enum candidate
     struct explain_pack pack;
     unsigned cost = 0, more = 0;
     enum status status;
-    if (c == KEEP)
+    if (x->q->registers == EXPLAIN_A_RIGHT)
+        status = source_rule_fit(fragment, "n", "k", &s.fragment, &cost, e);
+    else if (c == KEEP)
         s.fragment = source_rule_identity("n", "k", values->extent), status = STATUS_OK;
     else
         status = fit_nk(x, fragment, false, &s.fragment, &s.pack, &cost, e);
@@ -218,63 +238,37 @@ static enum status solve_candidate(const struct explain_session *x, enum candida
     return status;
 }
 
+/* A is right: value and scale move together, n in the epilogue, k in the descriptor, each for itself, or there is no
+ * answer. share_out gives them away. */
+static enum status solve_behind_a(struct explain_session *x, const struct places *f, struct solution *best,
+                                  struct error *e)
+{
+    enum status status = solve_candidate(x, VALUE, f, best, e);
+    if (status != STATUS_OK || best->cost == UINT32_MAX)
+        return status;
+    if (source_rule_is_identity(&best->values) && source_rule_is_identity(&best->scales) && !best->pack.slots &&
+        rule_coordinate_is_alone(&best->fragment.at[0]) && rule_coordinate_is_alone(&best->fragment.at[1]))
+        return STATUS_OK;
+    solution_free(best);
+    *best = (struct solution){.cost = UINT32_MAX};
+    return STATUS_OK;
+}
+
 static enum status solve(struct explain_session *x, const struct places *f, bool flat, struct solution *best,
                          struct error *e)
 {
     enum status status = STATUS_OK;
     *best = (struct solution){.cost = UINT32_MAX};
-    for (int c = KEEP; c < (flat ? 1 : CANDIDATES) && status == STATUS_OK && best->cost != 0; c++) {
-        bool loaded_right = x->q->registers == EXPLAIN_A_RIGHT;
-        if (!loaded_right || flat || c == VALUE)
-            status = solve_candidate(x, (enum candidate)c, f, best, e);
-    }
+    if (x->q->registers == EXPLAIN_A_RIGHT)
+        return flat ? STATUS_OK : solve_behind_a(x, f, best, e);
+    for (int c = KEEP; c < (flat ? 1 : CANDIDATES) && status == STATUS_OK && best->cost != 0; c++)
+        status = solve_candidate(x, (enum candidate)c, f, best, e);
     if (status != STATUS_OK)
         solution_free(best);
     return status;
 }
 
 /* ---- who moved n, who moved k ----------------------------------------------------------------------------------- */
-
-static bool depends_on_itself(const struct rule_coordinate *c)
-{
-    if (c->family < RULE_AFFINE)
-        return true;
-    if (c->family >= RULE_PERIODIC)
-        return c->period[1] == 1;
-    for (int i = 0; i < RULE_BITS; i++)
-        if (c->image[1][i])
-            return false;
-    return true;
-}
-
-/* Is every feature found once? An epilogue stores each accumulator once. */
-static bool one_to_one(const struct source_rule *r)
-{
-    uint32_t extent = r->extent[0], out[2];
-    for (uint32_t a = 0; a < extent; a++) {
-        if (!source_rule_apply(r, (uint32_t[2]){a, 0}, NULL, out))
-            return false;
-        uint32_t first = out[0];
-        for (uint32_t b = 0; b < a; b++)
-            if (source_rule_apply(r, (uint32_t[2]){b, 0}, NULL, out) && out[0] == first)
-                return false;
-    }
-    return true;
-}
-
-static bool moves_chunks(const struct source_rule *r)
-{
-    uint32_t out[2];
-    bool far = false;
-    for (uint32_t k = 0; k < r->extent[1]; k++) {
-        if (!source_rule_apply(r, (uint32_t[2]){0, k}, NULL, out))
-            continue;
-        if (out[1] % TOKEN_GROUP != k % TOKEN_GROUP)
-            return false;
-        far |= out[1] / BLOCK != k / BLOCK;
-    }
-    return far;
-}
 
 static void say_ambiguous(struct explain_session *x, enum explain_stage stage, enum explain_stage other)
 {
@@ -287,11 +281,11 @@ static void share_out(struct explain_session *x, struct source_rule *f, bool pac
 {
     struct rule_coordinate none = {0};
     enum explain_registers a = x->q->registers;
-    bool apart = !pack && depends_on_itself(&f->at[0]) && depends_on_itself(&f->at[1]);
+    bool far, apart = !pack && rule_coordinate_is_alone(&f->at[0]) && rule_coordinate_is_alone(&f->at[1]);
     if (!apart || a == EXPLAIN_A_WRONG)
         return;
     if (f->at[0].family != RULE_IDENTITY && x->model.epilogue.at[0].family == RULE_IDENTITY) {
-        bool epilogue = a == EXPLAIN_A_RIGHT || one_to_one(f);
+        bool epilogue = a == EXPLAIN_A_RIGHT || source_rule_is_one_to_one(f);
         say_ambiguous(x, epilogue ? EXPLAIN_EPILOGUE : EXPLAIN_FRAGMENT,
                       epilogue ? EXPLAIN_FRAGMENT : EXPLAIN_EPILOGUE);
         if (epilogue) {
@@ -300,36 +294,31 @@ static void share_out(struct explain_session *x, struct source_rule *f, bool pac
         }
     }
     if (f->at[1].family != RULE_IDENTITY && source_rule_is_identity(&x->model.descriptor) &&
-        (a == EXPLAIN_A_RIGHT || moves_chunks(f))) {
+        (a == EXPLAIN_A_RIGHT || (source_rule_moves_chunks(f, TOKEN_GROUP, BLOCK, &far) && far))) {
         say_ambiguous(x, EXPLAIN_DESCRIPTOR, EXPLAIN_FRAGMENT);
         x->model.descriptor.at[0] = f->at[1];
         f->at[1] = none;
     }
 }
 
-static bool stays_in_block(const struct source_rule *r)
-{
-    uint32_t out[2];
-    for (uint32_t n = 0; n < r->extent[0]; n++)
-        for (uint32_t k = 0; k < r->extent[1]; k++)
-            if (!source_rule_apply(r, (uint32_t[2]){n, k}, NULL, out) || out[0] != n || out[1] / BLOCK != k / BLOCK)
-                return false;
-    return true;
-}
-
 static void adopt(struct explain_session *x, struct solution *s, const struct place_filter *f)
 {
     struct explain_model *model = &x->model;
+    bool far;
     if (s->pack.slots) {
         struct explain_part *p = &x->x.part[s->pack_of_values ? EXPLAIN_VALUES : EXPLAIN_FRAGMENT];
         p->pack_slots = s->pack.slots;
         explain_pack_words(&s->pack, p->pack_order, p->pack_wanted);
     }
     share_out(x, &s->fragment, s->pack.slots && !s->pack_of_values);
-    if (!source_rule_is_identity(&s->fragment) && s->pack.slots && stays_in_block(&s->fragment))
+    if (!source_rule_is_identity(&s->fragment) && s->pack.slots && source_rule_stays_in_block(&s->fragment, BLOCK))
         say_ambiguous(x, EXPLAIN_FRAGMENT, EXPLAIN_VALUES);
-    if (!f->value_flat && !source_rule_is_identity(&s->values) && stays_in_block(&s->values))
-        say_ambiguous(x, EXPLAIN_VALUES, EXPLAIN_FRAGMENT);
+    if (!f->value_flat && !source_rule_is_identity(&s->values) && source_rule_stays_in_block(&s->values, BLOCK))
+        say_ambiguous(x, EXPLAIN_VALUES,
+                      rule_coordinate_is_alone(&s->values.at[1]) &&
+                              source_rule_moves_chunks(&s->values, TOKEN_GROUP, BLOCK, &far)
+                          ? EXPLAIN_DESCRIPTOR
+                          : EXPLAIN_FRAGMENT);
     source_rule_free(&model->fragment);
     source_rule_free(&model->values);
     source_rule_free(&model->scales);

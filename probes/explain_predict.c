@@ -57,6 +57,16 @@ static struct explain_code all(uint32_t word)
     return (struct explain_code){word, word, word};
 }
 
+/* Beyond its rows a scale is a constant, where constants were found. */
+static bool scale_from_padding(const struct explain_session *x)
+{
+    const struct explain_part *part = &x->x.part[EXPLAIN_SCALES];
+    for (int i = 0; i < part->sets; i++)
+        if (part->set[i].effect == EXPLAIN_IS_CONSTANT)
+            return true;
+    return false;
+}
+
 /* The weights behind column k of the accumulator (n, row p1). */
 static struct explain_code predict_weight(const struct explain_session *x, enum explain_stage without, uint32_t expert,
                                           uint32_t n, uint32_t k, uint32_t p1)
@@ -78,7 +88,7 @@ static struct explain_code predict_weight(const struct explain_session *x, enum 
     s[1] = nk[1] / BLOCK;
     if (without != EXPLAIN_VALUES && !source_rule_apply(&model->values, v, NULL, v))
         return all(SOURCE_ZERO);
-    if (without != EXPLAIN_SCALES && !source_rule_apply(&model->scales, s, NULL, s))
+    if (without != EXPLAIN_SCALES && !source_rule_apply(&model->scales, s, NULL, s) && !scale_from_padding(x))
         return all(SOURCE_ZERO);
     return (struct explain_code){source_value_code(m, (struct source_point){0, v[0] + base - value_base, v[1]}),
                                  source_scale_code(m, (struct source_point){0, s[0] + base - scale_base, s[1]}), p1};
@@ -93,16 +103,11 @@ static uint32_t predict_expert(const struct explain_session *x, enum explain_sta
     return out[0];
 }
 
-struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, size_t s, size_t p,
-                                    size_t n)
+static struct explain_code predict_rules(const struct explain_session *x, enum explain_stage without, size_t s,
+                                         size_t p, size_t n, const uint32_t value[WHERE_FEATURES])
 {
     const struct source_map *m = x->m;
-    uint32_t value[WHERE_FEATURES] = {0}, row = (uint32_t)p, feature = (uint32_t)n;
-    explain_feature_values(x, s, p, n, value);
-    if (in_set(x, without, EXPLAIN_IS_UNWRITTEN, value))
-        return all(SOURCE_UNWRITTEN);
-    if (in_set(x, without, EXPLAIN_IS_ZERO, value))
-        return all(SOURCE_ZERO);
+    uint32_t row = (uint32_t)p, feature = (uint32_t)n;
     if (x->row[p].expert < 0) {
         if (!in_set(x, without, EXPLAIN_IS_COMPUTED, value) || x->model.extra_expert < 0)
             return all(SOURCE_ZERO);
@@ -114,15 +119,34 @@ struct explain_code explain_predict(const struct explain_session *x, enum explai
                           row);
 }
 
+struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, size_t s, size_t p,
+                                    size_t n)
+{
+    uint32_t value[WHERE_FEATURES] = {0};
+    explain_feature_values(x, s, p, n, value);
+    if (in_set(x, without, EXPLAIN_IS_UNWRITTEN, value))
+        return all(SOURCE_UNWRITTEN);
+    if (in_set(x, without, EXPLAIN_IS_ZERO, value))
+        return all(SOURCE_ZERO);
+    struct explain_code c = predict_rules(x, without, s, p, n, value);
+    if (x->row[p].expert < 0)
+        return c;
+    if (in_set(x, without, EXPLAIN_IS_CONSTANT, value))
+        c.scale = SOURCE_UNKNOWN;
+    if (in_set(x, without, EXPLAIN_IS_HIDDEN, value))
+        c.value = SOURCE_UNKNOWN;
+    return c;
+}
+
 bool explain_agrees(const struct explain_session *x, struct explain_code c, size_t at)
 {
     const struct source_map *m = x->m;
     uint32_t value = m->value[at], scale = m->scale[at], row = m->row[at];
-    if (value == SOURCE_UNKNOWN && scale == SOURCE_UNKNOWN && row == SOURCE_UNKNOWN)
-        return true;
-    if (value != SOURCE_UNKNOWN && value != c.value)
+    if (value != c.value)
         return false;
-    return (scale == SOURCE_UNKNOWN || scale == c.scale) && (row == SOURCE_UNKNOWN || row == c.row);
+    return (scale == c.scale || (scale == SOURCE_UNKNOWN && c.value == SOURCE_UNKNOWN) ||
+            (scale == SOURCE_UNKNOWN && !x->scales_asked)) &&
+           (row == SOURCE_UNKNOWN || row == c.row);
 }
 
 void explain_features(const struct explain_session *x, struct where_feature f[HOLE_FEATURES])

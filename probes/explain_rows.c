@@ -149,6 +149,7 @@ static enum status rows_of_p(struct explain_session *x, const struct rows_found 
         bool take = fits && (space != TILE || belongs_to_tile(x, &rule));
         if (take && space == TILE) {
             give_rule(&x->model.epilogue, &rule, "n", "t", x->m->N);
+            x->x.part[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_DESCRIPTOR; /* x stands in the rows of others */
             return STATUS_OK;
         }
         if (space == SEGMENT && add != 0 && !(take && rule.at[1].family == RULE_ADD)) {
@@ -162,6 +163,8 @@ static enum status rows_of_p(struct explain_session *x, const struct rows_found 
         if (take) {
             x->model.row_space = space == SEGMENT ? ROWS_OF_SEGMENT : ROWS_OF_LAUNCH;
             give_rule(&x->model.routing, &rule, "n", name[space], x->m->N);
+            if (space == LAUNCH) /* an address in x, or in the outputs */
+                x->x.part[EXPLAIN_ROUTING].ambiguous = EXPLAIN_EPILOGUE;
             return STATUS_OK;
         }
         source_rule_free(&rule);
@@ -187,13 +190,44 @@ static enum status rows_of_p_and_n(struct explain_session *x, const struct rows_
     return status;
 }
 
+/* Is the feature another in other rows of a tile? Then it came out of the accumulators that way. */
+static bool changes_with_token(const struct rule_samples *s)
+{
+    for (uint32_t n = 0; n < s->extent[0]; n++) {
+        uint32_t seen = RULE_UNSEEN;
+        for (uint32_t t = 0; t < s->extent[1]; t++) {
+            uint32_t found = s->y[0][(size_t)n * s->extent[1] + t];
+            if (found != RULE_UNSEEN && seen != RULE_UNSEEN && found != seen)
+                return true;
+            seen = found == RULE_UNSEEN ? seen : found;
+        }
+    }
+    return false;
+}
+
+/* Rows are right; are features moved, and otherwise in each row? */
+static enum status features_of_token(struct explain_session *x, const struct rows_found *f, struct error *e)
+{
+    struct rule_samples s;
+    bool fits;
+    enum status status = rows_samples(x, f, TILE, true, &s, &fits, e);
+    if (status != STATUS_OK)
+        return status;
+    fits = fits && changes_with_token(&s);
+    rule_samples_free(&s);
+    return fits ? rows_of_p_and_n(x, f, e) : STATUS_OK;
+}
+
 enum status explain_rows(struct explain_session *x, struct error *e)
 {
     struct rows_found f;
     enum status status = rows_collect(x, &f, e);
     if (status != STATUS_OK)
         return status;
-    if (f.one && !f.right)
+    x->rows_change = !f.one;
+    if (f.one && f.right && x->q->registers != EXPLAIN_A_WRONG)
+        status = features_of_token(x, &f, e);
+    else if (f.one && !f.right)
         status = f.of_p_alone ? rows_of_p(x, &f, e) : rows_of_p_and_n(x, &f, e);
     free(f.row);
     return status;

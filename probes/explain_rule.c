@@ -210,3 +210,53 @@ const char *source_rule_format(const struct source_rule *r, int coordinate, char
     }
     return text;
 }
+
+bool rule_coordinate_is_alone(const struct rule_coordinate *c)
+{
+    if (c->family < RULE_AFFINE)
+        return true;
+    if (c->family >= RULE_PERIODIC)
+        return c->period[1] == 1;
+    for (int i = 0; i < RULE_BITS; i++)
+        if (c->image[1][i])
+            return false;
+    return true;
+}
+
+bool source_rule_is_one_to_one(const struct source_rule *r)
+{
+    uint32_t extent = r->extent[0], out[2];
+    for (uint32_t a = 0; a < extent; a++) {
+        if (!source_rule_apply(r, (uint32_t[2]){a, 0}, NULL, out))
+            return false;
+        uint32_t first = out[0];
+        for (uint32_t b = 0; b < a; b++)
+            if (source_rule_apply(r, (uint32_t[2]){b, 0}, NULL, out) && out[0] == first)
+                return false;
+    }
+    return true;
+}
+
+bool source_rule_moves_chunks(const struct source_rule *r, uint32_t chunk, uint32_t block, bool *far)
+{
+    uint32_t out[2];
+    *far = false;
+    for (uint32_t k = 0; k < r->extent[1]; k++) {
+        if (!source_rule_apply(r, (uint32_t[2]){0, k}, NULL, out))
+            continue;
+        if (out[1] % chunk != k % chunk)
+            return false;
+        *far |= out[1] / block != k / block;
+    }
+    return true;
+}
+
+bool source_rule_stays_in_block(const struct source_rule *r, uint32_t block)
+{
+    uint32_t out[2];
+    for (uint32_t n = 0; n < r->extent[0]; n++)
+        for (uint32_t k = 0; k < r->extent[1]; k++)
+            if (!source_rule_apply(r, (uint32_t[2]){n, k}, NULL, out) || out[0] != n || out[1] / block != k / block)
+                return false;
+    return true;
+}

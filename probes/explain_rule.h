@@ -65,6 +65,13 @@ bool source_rule_apply(const struct source_rule *r, const uint32_t in[2], const 
 /* One coordinate as a C expression of the names, or of a table t where it is too long to be written. Returns text. */
 const char *source_rule_format(const struct source_rule *r, int coordinate, char text[RULE_TEXT]);
 
+bool rule_coordinate_is_alone(const struct rule_coordinate *c); /* whatever the other coordinate is */
+bool source_rule_is_one_to_one(const struct source_rule *r);    /* in the first coordinate, where the second is 0 */
+/* Is the second coordinate moved by whole chunks, where the first is 0? *far: out of their block. */
+bool source_rule_moves_chunks(const struct source_rule *r, uint32_t chunk, uint32_t block, bool *far);
+/* The first coordinate as it is, the second inside its block? */
+bool source_rule_stays_in_block(const struct source_rule *r, uint32_t block);
+
 #define RULE_UNSEEN 0xffffffffu
 
 /* What was found: y[c][x0 * extent[1] + x1] is coordinate c of where (x0, x1) came from, or RULE_UNSEEN. */

@@ -55,6 +55,9 @@ static void say_sets(struct explain_part *p)
         const struct explain_set *s = &p->set[i];
         if (s->effect == EXPLAIN_IS_SCALED)
             append(p->what, "%stimes 2^%d where %s", separator(p->what), s->exponent, s->where.text);
+        else if (s->effect == EXPLAIN_IS_CONSTANT && s->exponent != EXPLAIN_NO_EXPONENT)
+            append(p->what, "%s%s, but times 2^%d, where %s", separator(p->what), explain_effect_name(s->effect),
+                   s->exponent, s->where.text);
         else
             append(p->what, "%s%s where %s", separator(p->what), explain_effect_name(s->effect), s->where.text);
     }
@@ -83,6 +86,11 @@ void explain_say(struct explain_part *p, enum explain_stage g)
     if (p->state == EXPLAIN_UNDECIDED && p->wrong > p->explained)
         append(p->what, "%s%zu of %zu wrong observations are no formula: see the map", separator(p->what),
                p->wrong - p->explained, p->wrong);
-    if (p->ambiguous >= 0)
-        append(p->what, " (or the %s: outputs cannot tell)", explain_stage_name((enum explain_stage)p->ambiguous));
+    if (p->ambiguous < 0)
+        return;
+    append(p->what, " (or the %s", explain_stage_name((enum explain_stage)p->ambiguous));
+    for (int s = 0; s < EXPLAIN_STAGES; s++)
+        if (p->also >> s & 1 && s != p->ambiguous)
+            append(p->what, ", or the %s", explain_stage_name((enum explain_stage)s));
+    append(p->what, ": outputs cannot tell)");
 }

@@ -24,15 +24,15 @@ struct tracer {
     struct trace *t;
     struct rs_shape shape;
     size_t value_bytes, scale_bytes;
-    uint32_t *value_at;             /* [value bytes * 2]: code of the element whose nibble lies there, before pack_bits */
-    uint32_t *scale_at;             /* [scale bytes]: code of the scale there, SOURCE_UNKNOWN for padding */
+    uint32_t *value_at; /* [value bytes * 2]: code of the element whose nibble lies there, before pack_bits */
+    uint32_t *scale_at; /* [scale bytes]: code of the scale there, SOURCE_UNKNOWN for padding */
     int8_t nibble[RS_STEPS][SLOTS]; /* of the word: which of its eight nibbles goes to a slot of a step */
     int8_t which[RS_STEPS][SLOTS];  /* which byte of the scale word multiplies it */
     uint8_t a_row[RS_THREADS][SLOTS], a_column[RS_THREADS][SLOTS];
     uint8_t d_row[RS_THREADS][RS_ACCUMULATORS], d_column[RS_THREADS][RS_ACCUMULATORS];
-    struct held *a;    /* [64][K] */
-    uint32_t *b;       /* [64][K]: row * K + column of x, SOURCE_ZERO */
-    uint8_t *written;  /* [P][N] */
+    struct held *a;   /* [64][K] */
+    uint32_t *b;      /* [64][K]: row * K + column of x, SOURCE_ZERO */
+    uint8_t *written; /* [P][N] */
 };
 
 static enum status contract(struct tracer *r)
@@ -77,7 +77,8 @@ static enum status tables(struct tracer *r)
     for (size_t row = 0; row < rows; row++)
         for (size_t k = 0; k < m->K; k += 2) {
             size_t byte = row / m->N * per_value + value_swizzle_index(&l.values, row % m->N, k / 2);
-            r->value_at[2 * byte] = (uint32_t)(row * m->K + k), r->value_at[2 * byte + 1] = (uint32_t)(row * m->K + k + 1);
+            r->value_at[2 * byte] = (uint32_t)(row * m->K + k),
+                            r->value_at[2 * byte + 1] = (uint32_t)(row * m->K + k + 1);
         }
     for (size_t row = 0; row < rows; row++)
         for (size_t b = 0; b < m->blocks; b++)
@@ -142,7 +143,8 @@ static void load_a(struct tracer *r, uint32_t expert, uint32_t feature0)
     const struct source_map *m = r->m;
     for (uint32_t k = 0; k < m->K; k += RS_WORD_K)
         for (uint32_t thread = 0; thread < RS_THREADS; thread++) {
-            uint32_t feature = rs_weight_feature(feature0 + rs_feature(thread), &neutral), k0 = k / RS_TILE_K * RS_TILE_K;
+            uint32_t feature = rs_weight_feature(feature0 + rs_feature(thread), &neutral),
+                     k0 = k / RS_TILE_K * RS_TILE_K;
             bool inside = feature < m->N, masked = false;
             size_t byte = 0, scale = 0;
             if (inside) {
@@ -171,7 +173,7 @@ static void load_b(struct tracer *r, const struct rs_tile *tile)
     uint32_t K = r->shape.K, smem[RS_SMEM_BYTES / 2];
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K) {
         for (uint32_t i = 0; i < RS_SMEM_BYTES / 2; i++)
-            smem[i] = SOURCE_UNKNOWN; /* stale */
+            smem[i] = SOURCE_ZERO; /* where nothing is written, as in oracle/exec/model.c */
         for (uint32_t i = 0; i < RS_THREADS * RS_CHUNKS; i++) {
             uint32_t token, k;
             rs_x_chunk(i % RS_THREADS, i / RS_THREADS, &neutral, &token, &k);
@@ -186,7 +188,8 @@ static void load_b(struct tracer *r, const struct rs_tile *tile)
                 smem[to / 2 + j] = inside ? (uint32_t)from + j : SOURCE_ZERO;
         }
         for (uint32_t k = 0; k < RS_TILE_K && k0 + k < K; k++) {
-            uint32_t start = rs_smem_step(k / RS_STEP_K * RS_STEP_K), base = start & ~1023u, column = (start & 127u) / 2;
+            uint32_t start = rs_smem_step(k / RS_STEP_K * RS_STEP_K), base = start & ~1023u,
+                     column = (start & 127u) / 2;
             for (uint32_t token = 0; token < RS_TILE_TOKENS; token++) {
                 uint32_t at = base + (uint32_t)fragment_smem_sw128(token, column + k % RS_STEP_K);
                 if (at >= RS_SMEM_BYTES || start % 16) {
@@ -210,10 +213,9 @@ static struct held product(const struct tracer *r, size_t sweep, uint32_t featur
         struct held a = r->a[feature * m->K + k];
         if (x == SOURCE_ZERO || a.value == SOURCE_ZERO)
             continue;
-        bool stale = x == SOURCE_UNKNOWN;
-        if (!stale && m->column[sweep * m->P + x / m->K] != x % m->K)
+        if (m->column[sweep * m->P + x / m->K] != x % m->K)
             continue;
-        if (*row != SOURCE_ZERO || stale) {
+        if (*row != SOURCE_ZERO) {
             *row = SOURCE_MIXTURE;
             return (struct held){SOURCE_MIXTURE, SOURCE_MIXTURE};
         }
@@ -228,7 +230,8 @@ static void write_out(struct tracer *r, const struct rs_tile *tile, uint32_t fea
     const struct source_map *m = r->m;
     for (uint32_t i = 0; i < RS_THREADS * RS_ACCUMULATORS; i++) {
         uint32_t thread = i / RS_ACCUMULATORS, acc = i % RS_ACCUMULATORS;
-        uint32_t token = rs_acc_token(thread, acc, &neutral), feature = feature0 + rs_acc_feature(thread, acc, &neutral);
+        uint32_t token = rs_acc_token(thread, acc, &neutral),
+                 feature = feature0 + rs_acc_feature(thread, acc, &neutral);
         if (token >= tile->rows || feature >= m->N)
             continue;
         size_t at = rs_out_offset(&r->shape, tile->row + token, feature);
@@ -266,14 +269,50 @@ static void write_zeros(struct tracer *r, const struct rs_tile *tile)
     }
 }
 
+/* The segments between words that are not theirs. */
+enum { AROUND = 16, MOST_SEGMENTS = 32 };
+struct surrounded {
+    uint32_t starts[MOST_SEGMENTS + 2 * AROUND];
+    int32_t ids[MOST_SEGMENTS + 2 * AROUND];
+};
+
+static struct surrounded surround(const struct source_map *m, uint32_t start, int32_t id)
+{
+    struct surrounded s;
+    for (int i = 0; i < MOST_SEGMENTS + 2 * AROUND; i++) {
+        s.starts[i] = start;
+        s.ids[i] = id;
+    }
+    memcpy(s.starts + AROUND, m->starts, (m->segments.active + 1) * sizeof *s.starts);
+    memcpy(s.ids + AROUND, m->ids, m->segments.active * sizeof *s.ids);
+    return s;
+}
+
+/* A tile that depends on what lies around the segments was made from beyond them. */
+static bool find_tile(struct tracer *r, int order_bad, uint32_t index, struct rs_tile *tile)
+{
+    struct surrounded a = surround(r->m, 1, 0), b = surround(r->m, (uint32_t)r->m->P, 1);
+    struct rs_tile other = {0};
+    *tile = other;
+    int one = rs_find_tile(&r->shape, a.starts + AROUND, a.ids + AROUND, order_bad, index, &neutral, tile);
+    int two = rs_find_tile(&r->shape, b.starts + AROUND, b.ids + AROUND, order_bad, index, &neutral, &other);
+    r->t->outside = r->t->outside || one != two || tile->row != other.row || tile->rows != other.rows ||
+                    tile->expert != other.expert;
+    return one && !r->t->outside;
+}
+
 static void launch(struct tracer *r)
 {
     const struct source_map *m = r->m;
     int order_bad;
+    if (m->segments.active >= MOST_SEGMENTS) {
+        r->t->outside = true;
+        return;
+    }
     rs_status(&r->shape, m->starts, m->ids, &order_bad);
     struct rs_tile tile;
     for (uint32_t index = 0; index < rs_max_tiles(&r->shape) && !r->t->outside; index++) {
-        if (!rs_find_tile(&r->shape, m->starts, m->ids, order_bad, index, &neutral, &tile))
+        if (!find_tile(r, order_bad, index, &tile))
             continue;
         if (tile.rows > RS_TILE_TOKENS || tile.row > m->P || tile.rows > m->P - tile.row) {
             r->t->outside = true;
