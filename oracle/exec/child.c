@@ -32,10 +32,13 @@ static void child_stop(struct child *c, bool now)
     c->loaded = false;
 }
 
-/* The subject broke: complete the sentence, end the process. */
+/* The subject broke: complete the sentence, end the process. That of a module is whole. */
 static enum status child_broke(struct child *c, const char *what, const char *where, struct error *e)
 {
-    snprintf(c->broke, sizeof c->broke, "the subject %.200s %s", what, where);
+    if (strncmp(what, "the kernel ", 11) == 0)
+        snprintf(c->broke, sizeof c->broke, "%.300s", what);
+    else
+        snprintf(c->broke, sizeof c->broke, "the subject %.200s %s", what, where);
     child_stop(c, true);
     return error_set(e, STATUS_SUBJECT, "%s", c->broke);
 }

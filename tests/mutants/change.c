@@ -1,8 +1,8 @@
 /* change: one seeded mutation of kernels/rs_index.h, made from its text alone: nothing here knows a fault by name.
  *     change IN OUT SEED        prints "FUNCTION:LINE: BEFORE -> AFTER"
- * A seed picks a function, then one place in its body, then one way to change it: a number, an operator, a named constant,
- * or a lane, index or address in which a bit is flipped or to which a power of two is added; or it exchanges two entries
- * of the pack order. Exit status: 0, or 2 with a line. */
+ * A seed picks a function, then one place in its body, then one way to change it: a number, an operator, a named
+ * constant, or a lane, index or address in which a bit is flipped or to which a power of two is added; or it exchanges
+ * two entries of the pack order. Exit status: 0, or 2 with a line. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -33,14 +33,15 @@ struct source {
 static const char *const indices[] = {"thread", "feature", "k",    "i",     "token", "row",
                                       "step",   "c",       "byte", "chunk", "half",  "expert"};
 /* Not asked: what only counts or only rounds is no index and no decode. */
-static const char *const left_out[] = {"rs_checksum", "rs_mul2", "rs_round", "rs_max_tiles", "rs_grid_tiles", "rs_status", "rs_tile_returns", "rs_result"};
+static const char *const left_out[] = {"rs_checksum",   "rs_mul2",   "rs_round",        "rs_max_tiles",
+                                       "rs_grid_tiles", "rs_status", "rs_tile_returns", "rs_result"};
 
 static const struct {
     const char *from;
     const char *to[3];
-} operators[] = {{"+", {"-", "^"}},  {"-", {"+"}},        {"*", {"/", "+"}},   {"/", {"%", "*"}},
-                 {"%", {"/"}},       {"^", {"+", "|"}},   {"|", {"^", "&"}},   {"&", {"|"}},
-                 {"<<", {">>"}},     {">>", {"<<"}},      {"<", {"<=", ">="}}, {"==", {"!="}}};
+} operators[] = {{"+", {"-", "^"}}, {"-", {"+"}},      {"*", {"/", "+"}},   {"/", {"%", "*"}},
+                 {"%", {"/"}},      {"^", {"+", "|"}}, {"|", {"^", "&"}},   {"&", {"|"}},
+                 {"<<", {">>"}},    {">>", {"<<"}},    {"<", {"<=", ">="}}, {"==", {"!="}}};
 
 static bool listed(const char *word, size_t length, const char *const *list, size_t n)
 {
@@ -54,8 +55,9 @@ static bool listed(const char *word, size_t length, const char *const *list, siz
 static int operator_at(const char *at)
 {
     int best = -1;
-    if (strncmp(at, "->", 2) == 0 || strncmp(at, "++", 2) == 0 || strncmp(at, "+=", 2) == 0 || strncmp(at, "|=", 2) == 0 ||
-        strncmp(at, "-=", 2) == 0 || strncmp(at, "&&", 2) == 0 || strncmp(at, "||", 2) == 0 || strncmp(at, ">=", 2) == 0)
+    if (strncmp(at, "->", 2) == 0 || strncmp(at, "++", 2) == 0 || strncmp(at, "+=", 2) == 0 ||
+        strncmp(at, "|=", 2) == 0 || strncmp(at, "-=", 2) == 0 || strncmp(at, "&&", 2) == 0 ||
+        strncmp(at, "||", 2) == 0 || strncmp(at, ">=", 2) == 0)
         return -1;
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         size_t n = strlen(operators[i].from);
@@ -86,7 +88,8 @@ static size_t token(const char *at)
     return op >= 0 ? strlen(operators[op].from) : strchr("-+|&><=!", *at) && at[1] && strchr("-+|&><=", at[1]) ? 2 : 1;
 }
 
-/* Take the places of one body, from its { on. A member, a declared name and a line of assembly are left as they are. Returns where it ends. */
+/* Take the places of one body, from its { on. A member, a declared name and a line of assembly are left as they are.
+ * Returns where it ends. */
 static size_t take_body(struct source *s, size_t at)
 {
     int depth = 0;
@@ -110,7 +113,8 @@ static size_t take_body(struct source *s, size_t at)
         for (size_t i = 0; i + 4 < line_length; i++)
             assembly = assembly || strncmp(s->text + line_begin + i, "asm(", 4) == 0;
         bool member = at >= 2 && (s->text[at - 1] == '.' || strncmp(c - 2, "->", 2) == 0);
-        bool declares = at >= 2 && isalpha((unsigned char)*c) && (strncmp(c - 2, "t ", 2) == 0 || c[-1] == '*') && c[-2] == 't';
+        bool declares =
+            at >= 2 && isalpha((unsigned char)*c) && (strncmp(c - 2, "t ", 2) == 0 || c[-1] == '*') && c[-2] == 't';
         if (!assembly && !member && !declares && c[-1] != '&' && changeable(c, length) && s->places < PLACES) {
             int line = 1;
             for (size_t i = 0; i < at; i++)

@@ -24,15 +24,15 @@ struct tracer {
     struct trace *t;
     struct rs_shape shape;
     size_t value_bytes, scale_bytes;
-    uint32_t *value_at;             /* [value bytes * 2]: code of the element whose nibble lies there, before pack_bits */
-    uint32_t *scale_at;             /* [scale bytes]: code of the scale there, SOURCE_UNKNOWN for padding */
+    uint32_t *value_at; /* [value bytes * 2]: code of the element whose nibble lies there, before pack_bits */
+    uint32_t *scale_at; /* [scale bytes]: code of the scale there, SOURCE_UNKNOWN for padding */
     int8_t nibble[RS_STEPS][SLOTS]; /* of the word: which of its eight nibbles goes to a slot of a step */
     int8_t which[RS_STEPS][SLOTS];  /* which byte of the scale word multiplies it */
     uint8_t a_row[RS_THREADS][SLOTS], a_column[RS_THREADS][SLOTS];
     uint8_t d_row[RS_THREADS][RS_ACCUMULATORS], d_column[RS_THREADS][RS_ACCUMULATORS];
-    struct held *a;    /* [64][K] */
-    uint32_t *b;       /* [64][K]: row * K + column of x, SOURCE_ZERO */
-    uint8_t *written;  /* [P][N] */
+    struct held *a;   /* [64][K] */
+    uint32_t *b;      /* [64][K]: row * K + column of x, SOURCE_ZERO */
+    uint8_t *written; /* [P][N] */
 };
 
 static enum status contract(struct tracer *r)
@@ -77,7 +77,8 @@ static enum status tables(struct tracer *r)
     for (size_t row = 0; row < rows; row++)
         for (size_t k = 0; k < m->K; k += 2) {
             size_t byte = row / m->N * per_value + value_swizzle_index(&l.values, row % m->N, k / 2);
-            r->value_at[2 * byte] = (uint32_t)(row * m->K + k), r->value_at[2 * byte + 1] = (uint32_t)(row * m->K + k + 1);
+            r->value_at[2 * byte] = (uint32_t)(row * m->K + k),
+                            r->value_at[2 * byte + 1] = (uint32_t)(row * m->K + k + 1);
         }
     for (size_t row = 0; row < rows; row++)
         for (size_t b = 0; b < m->blocks; b++)
@@ -142,7 +143,8 @@ static void load_a(struct tracer *r, uint32_t expert, uint32_t feature0)
     const struct source_map *m = r->m;
     for (uint32_t k = 0; k < m->K; k += RS_WORD_K)
         for (uint32_t thread = 0; thread < RS_THREADS; thread++) {
-            uint32_t feature = rs_weight_feature(feature0 + rs_feature(thread), &neutral), k0 = k / RS_TILE_K * RS_TILE_K;
+            uint32_t feature = rs_weight_feature(feature0 + rs_feature(thread), &neutral),
+                     k0 = k / RS_TILE_K * RS_TILE_K;
             bool inside = feature < m->N, masked = false;
             size_t byte = 0, scale = 0;
             if (inside) {
@@ -186,7 +188,8 @@ static void load_b(struct tracer *r, const struct rs_tile *tile)
                 smem[to / 2 + j] = inside ? (uint32_t)from + j : SOURCE_ZERO;
         }
         for (uint32_t k = 0; k < RS_TILE_K && k0 + k < K; k++) {
-            uint32_t start = rs_smem_step(k / RS_STEP_K * RS_STEP_K), base = start & ~1023u, column = (start & 127u) / 2;
+            uint32_t start = rs_smem_step(k / RS_STEP_K * RS_STEP_K), base = start & ~1023u,
+                     column = (start & 127u) / 2;
             for (uint32_t token = 0; token < RS_TILE_TOKENS; token++) {
                 uint32_t at = base + (uint32_t)fragment_smem_sw128(token, column + k % RS_STEP_K);
                 if (at >= RS_SMEM_BYTES || start % 16) {
@@ -228,7 +231,8 @@ static void write_out(struct tracer *r, const struct rs_tile *tile, uint32_t fea
     const struct source_map *m = r->m;
     for (uint32_t i = 0; i < RS_THREADS * RS_ACCUMULATORS; i++) {
         uint32_t thread = i / RS_ACCUMULATORS, acc = i % RS_ACCUMULATORS;
-        uint32_t token = rs_acc_token(thread, acc, &neutral), feature = feature0 + rs_acc_feature(thread, acc, &neutral);
+        uint32_t token = rs_acc_token(thread, acc, &neutral),
+                 feature = feature0 + rs_acc_feature(thread, acc, &neutral);
         if (token >= tile->rows || feature >= m->N)
             continue;
         size_t at = rs_out_offset(&r->shape, tile->row + token, feature);
