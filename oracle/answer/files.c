@@ -245,6 +245,8 @@ static int score_folder(const char *folder, const char *kind_wanted, const char 
         s = probe_kind_find(f->probe, &kind, &e);
     if (s == STATUS_OK)
         s = is_identity(kind) ? score_identity(f, out, answer, &e) : score_other(kind, f, out, answer, &e);
+    if (s != STATUS_OK && !*e.path)
+        error_at_path(&e, folder); /* whatever is wrong was read there */
     if (f)
         files_close(f);
     free(f);

@@ -104,6 +104,8 @@ static enum status parse_emit(json_t *document, const char *path, struct files *
         return refuse(e, path, "shape", "not a shape that emit writes");
     if (poison[0] < 0 || poison[0] > UINT16_MAX || poison[1] < 0 || poison[1] > UINT16_MAX || poison[0] == poison[1])
         return refuse(e, path, "poison", "wanted two different patterns of 16 bits");
+    if (seed < 0)
+        return refuse(e, path, "seed", "wanted a number from 0");
     if (!take_name(f->probe, probe))
         return refuse(e, path, "probe", "not a probe that emit knows");
     f->P = (size_t)P, f->N = (size_t)N, f->K = (size_t)K;

@@ -49,9 +49,11 @@ static enum status replay_load(void *self, const struct weights *w, struct error
     if (r->pass >= f->passes)
         return asked_more(f, e);
     const struct files_pass *next = &f->pass[r->pass];
-    if (w->experts != f->experts || w->N != f->N || w->K != f->K)
-        return error_set(e, STATUS_BAD_INPUT, "%s: emitted for %zu experts of %zu x %zu, asked for %zu of %zu x %zu",
-                         f->folder, f->experts, f->N, f->K, w->experts, w->N, w->K);
+    if (w->experts != f->experts || w->N != f->N || w->K != f->K) {
+        error_set(e, STATUS_BAD_INPUT, "emitted for %zu experts of %zu x %zu, asked for %zu of %zu x %zu", f->experts,
+                  f->N, f->K, w->experts, w->N, w->K);
+        return error_at_path(e, f->folder);
+    }
     enum status s = check_bytes(f, next->blocks, NPY_U1, 4, shape, w->blocks, e);
     if (s == STATUS_OK)
         s = check_bytes(f, next->scales, NPY_U1, 3, shape, w->scales, e);
