@@ -69,6 +69,7 @@ static enum status child_answer(struct child *c, enum child_reply_kind wanted, c
         return child_broke(c, reply->why, where, e);
     if (s == STATUS_OK && reply->kind == wanted && reply->status != STATUS_OK) {
         error_set(e, reply->status, "%s", reply->why);
+        error_at_field(e, reply->field);
         return error_at_path(e, reply->path), reply->status;
     }
     if (s == STATUS_OK && reply->kind == wanted)
