@@ -3,7 +3,7 @@
 . tests/cli/lib.sh
 
 cp scripts/sample/module.json "$scratch"
-trouble "$scratch/module.json: not named, and there is no .ptx" probe coded --subject "module:$scratch/module.json"
+trouble "$scratch/module.json: module: not named, and there is no .ptx" probe coded --subject "module:$scratch/module.json"
 trouble "$scratch/none.json: cannot open" probe coded --subject "module:$scratch/none.ptx"
 trouble "wanted module:PATH.ptx, PATH.cubin or PATH.json" probe coded --subject "module:$scratch/none"
 
