@@ -105,7 +105,7 @@ static enum status session_begin(struct session *s, struct error *e)
     r->row_planes = s->planes.row.planes;
     r->pair_planes = s->planes.pair;
     r->repeats = true;
-    if (!l->no_segments)
+    if (!l->no_segments && !l->no_status)
         guard_make(s, o->P, o->experts);
     return session_allocate(s, e);
 }

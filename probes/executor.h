@@ -58,6 +58,7 @@ struct executor {
                        struct run_report *report, struct error *e);
     void (*release)(void *self); /* frees self */
     struct executor_limits limits;
+    const char *note; /* what to say of the runs that were asked; NULL or "": nothing. Read after them */
 };
 
 #endif

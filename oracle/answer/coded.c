@@ -71,6 +71,8 @@ static json_t *json_of_case(const struct coded_case *c, const struct coded_resul
         json_add_result(document, r);
     else
         json_object_set_new(document, "broke", json_name(c->broke));
+    if (c->note && *c->note)
+        json_object_set_new(document, "notes", json_pack("[s]", c->note));
     json_object_set_new(document, "verdict", json_string(fo_verdict_name(verdict)));
     json_object_set_new(document, "repeat", json_name(c->repeat));
     json_object_set(document, "machine", (json_t *)c->machine);
@@ -222,6 +224,8 @@ enum status coded_answer(const struct coded_case *c, const struct coded_result *
         text_of_result(&text, r);
     else
         text_add(&text, "  the subject broke: %s\n", c->broke);
+    if (c->note && *c->note)
+        text_add(&text, "  note          %s\n", c->note);
     text_add(&text, "verdict: %s\nrepeat:  %s\n", fo_verdict_name(verdict), c->repeat);
     return answer_make(verdict, document, &text, answer, e);
 }
@@ -276,7 +280,8 @@ enum status coded_ask(const struct fo_probe_options *o, const struct machine *ma
                                asked.seed,
                                repeat.data,
                                ran == STATUS_SUBJECT ? error_line(e, broke, sizeof broke) : NULL,
-                               described};
+                               described,
+                               executor->note};
         s = coded_answer(&c, ran == STATUS_SUBJECT ? NULL : &result, o->out, answer, e);
     }
     json_decref(described);

@@ -7,7 +7,7 @@
 
 #define CODED_SCHEMA "fragoracle.coded/1"
 
-/* What was asked and where; all strings borrowed, none NULL but broke. */
+/* What was asked and where; all strings borrowed, none NULL but broke and note. */
 struct coded_case {
     const char *subject, *executor, *fidelity;
     size_t P, N, K, experts;
@@ -15,6 +15,7 @@ struct coded_case {
     const char *repeat; /* the command line that asks the same again */
     const char *broke;  /* the sentence of a subject that broke; there is no result then */
     const json_t *machine;
+    const char *note; /* what the scores rest on, where that needs saying; NULL or "" for nothing */
 };
 
 /* Write scores.json, source_map.png, value.npy, scale.npy (where scales are asked), row.npy and columns.npy to the

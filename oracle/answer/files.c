@@ -12,8 +12,6 @@
 #include "oracle/exec/record.h"
 #include "oracle/exec/replay.h"
 #include "oracle/io/file.h"
-#include "reference/e8m0.h"
-#include "reference/mxfp4.h"
 
 /* ---- emit ------------------------------------------------------------------------------------------------------- */
 
@@ -31,32 +29,22 @@ static enum status describe(const struct record *r, json_t *document, struct err
     return record_describe(r, document, e);
 }
 
-/* A kernel that takes no segments is asked with one expert, one that takes no scales with scales of 2^0. */
-static void adapt_weights(const struct executor_limits *limits, struct chosen_weights *c)
-{
-    struct weights *w = &c->w;
-    if (limits->no_segments)
-        w->experts = 1;
-    if (limits->no_scales) {
-        size_t used = strlen(c->what);
-        memset(c->scales, E8M0_BIAS, w->experts * w->N * (w->K / MXFP4_BLOCK));
-        snprintf(c->what + used, sizeof c->what - used, ", every scale 2^0");
-    }
-}
-
 static enum status emit_identity(const struct fo_emit_options *o, struct record *r, json_t **document, struct error *e)
 {
     struct identity_case c;
     struct identity_result result = {0};
     struct executor executor;
+    char note[ADAPT_NOTE];
     enum status s = identity_case_make(o->P, o->N, o->K, &o->weights, o->historical, -1, &c, e);
     if (s != STATUS_OK)
         return s;
-    adapt_weights(&r->limits, &c.weights);
+    identity_case_adapt(&c, &r->limits, note);
     record_executor(r, &executor);
     s = identity_run(&executor, &c.weights.w, &c.options, &result, e);
     if (s == STATUS_OK) {
         *document = json_of_question("identity", o->historical, c.options.seed, c.weights.what);
+        if (*note)
+            json_object_set_new(*document, "note", json_string(note));
         s = describe(r, *document, e);
     }
     json_t *passes = json_object_get(*document, "passes");
@@ -78,12 +66,11 @@ static struct machine machine_of(const struct files *f)
     return m;
 }
 
-static void note_of_single(const struct replay *r, struct text *note)
+/* What was left out of the question, and what the answer rests on. */
+static void note_of(const struct replay *r, struct text *note)
 {
-    text_add(note, "%s", "");
-    if (r->single)
-        text_add(note, "unwritten rests on one output in %zu of %zu passes: there is no out_S_b.npy", r->single,
-                 r->files->passes);
+    const char *left_out = r->files->note;
+    text_add(note, "%s%s%s", left_out, *left_out && *r->note ? "; " : "", r->note);
 }
 
 static enum status identity_answer(const struct replay *replay, const struct identity_result *r, const char *out,
@@ -96,7 +83,7 @@ static enum status identity_answer(const struct replay *replay, const struct ide
     enum status s = STATUS_OK;
     text_add(&repeat, "fragoracle score --in ");
     text_add_word(&repeat, f->folder);
-    note_of_single(replay, &note);
+    note_of(replay, &note);
     if (!described || repeat.failed || note.failed) {
         s = error_set(e, STATUS_NO_MEMORY, "no memory for the answer");
     } else {
@@ -124,7 +111,11 @@ static enum status identity_answer(const struct replay *replay, const struct ide
 static enum status score_identity(const struct files *f, const char *out, struct fo_answer *answer, struct error *e)
 {
     struct weights w = files_weights(f);
-    struct identity_options options = {.P = f->P, .historical = f->historical, .pass = -1, .seed = f->seed};
+    struct identity_options options = {.P = f->P,
+                                       .historical = f->historical,
+                                       .pass = -1,
+                                       .seed = f->seed,
+                                       .no_special = identity_case_no_special(&f->limits)};
     struct identity_result result = {0};
     struct replay replay;
     struct executor executor;
@@ -140,9 +131,9 @@ static enum status score_identity(const struct files *f, const char *out, struct
 
 /* ---- the probes ------------------------------------------------------------------------------------------------- */
 
-/* The identity takes weights from outside, and can do without second outputs. Every other probe makes its inputs from
- * the shape and the seed, and from weights if it takes any: it is asked as `probe` would, first of the recording
- * executor, then of the replay with the weights that lie in the folder. */
+/* The identity takes weights from outside. Every other probe makes its inputs from the shape and the seed, and from
+ * weights if it takes any: it is asked as `probe` would, first of the recording executor, then of the replay with the
+ * weights that lie in the folder. */
 static bool is_identity(const struct probe_kind *kind)
 {
     return strcmp(kind->name, "identity") == 0;
@@ -192,7 +183,6 @@ static enum status score_other(const struct probe_kind *kind, const struct files
     struct replay replay;
     struct executor executor;
     replay_executor(&replay, f, &executor);
-    replay.wants_both = true;
     struct weights w = files_weights(f);
     enum status s = kind->ask_given ? kind->ask_given(&asked, &machine, &executor, &w, f->weights, &made, e)
                                     : kind->ask(&asked, &machine, &executor, &made, e);
@@ -270,6 +260,8 @@ static int score_folder(const char *folder, const char *kind_wanted, const char 
         s = probe_kind_find(f->probe, &kind, &e);
     if (s == STATUS_OK)
         s = is_identity(kind) ? score_identity(f, out, answer, &e) : score_other(kind, f, out, answer, &e);
+    if (s != STATUS_OK && !*e.path)
+        error_at_path(&e, folder); /* whatever is wrong was read there */
     if (f)
         files_close(f);
     free(f);

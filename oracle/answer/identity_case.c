@@ -1,6 +1,7 @@
 #include "oracle/answer/identity_case.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static const uint64_t default_shape[] = {80, 208, 192}, historical_shape[] = {32, 128, 128};
@@ -50,6 +51,19 @@ void identity_case_free(struct identity_case *c)
 {
     chosen_weights_free(&c->weights);
     memset(c, 0, sizeof *c);
+}
+
+bool identity_case_no_special(const struct executor_limits *limits)
+{
+    return limits->no_scales || limits->no_codes;
+}
+
+void identity_case_adapt(struct identity_case *c, const struct executor_limits *limits, char note[ADAPT_NOTE])
+{
+    c->options.no_special = identity_case_no_special(limits);
+    adapt_weights(limits, &c->weights.w, c->weights.blocks, c->weights.scales, note);
+    if (c->options.no_special && !c->options.historical)
+        snprintf(note + strlen(note), ADAPT_NOTE - strlen(note), "; the special pass");
 }
 
 void text_add_word(struct text *t, const char *word)

@@ -3,7 +3,7 @@
 #ifndef FO_ORACLE_ANSWER_IDENTITY_CASE_H
 #define FO_ORACLE_ANSWER_IDENTITY_CASE_H
 
-#include "oracle/answer/answer.h"
+#include "oracle/answer/adapt.h"
 #include "probes/identity.h"
 
 struct identity_case {
@@ -21,6 +21,10 @@ enum status identity_case_make(uint64_t P, uint64_t N, uint64_t K, const struct 
 /* Fill in the default where all three are zero. */
 void identity_case_shape(int historical, uint64_t *P, uint64_t *N, uint64_t *K);
 void identity_case_free(struct identity_case *c);
+/* Cut it to what a subject with these limits can be asked; note says what was given up. */
+void identity_case_adapt(struct identity_case *c, const struct executor_limits *limits, char note[ADAPT_NOTE]);
+/* The special weights are made of all codes and of scales that are no numbers. */
+bool identity_case_no_special(const struct executor_limits *limits);
 
 /* " --shape P,N,K --weights ... --seed S": the options that ask the same again. */
 void identity_case_options(const struct identity_case *c, struct text *t);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "oracle/answer/adapt.h"
 #include "oracle/answer/broke.h"
 #include "oracle/answer/coded.h"
 #include "oracle/answer/files.h"
@@ -89,11 +88,7 @@ static enum status probe_case(struct question *q, struct error *e)
     enum status s = identity_case_make(P, N, K, &o->weights, o->historical, o->pass, &q->c, e);
     if (s != STATUS_OK)
         return s;
-    /* The special weights are made of all codes and of scales that are no numbers. */
-    q->c.options.no_special = limits->no_scales || limits->no_codes;
-    adapt_weights(limits, &q->c.weights.w, q->c.weights.blocks, q->c.weights.scales, q->note);
-    if (q->c.options.no_special && !o->historical)
-        snprintf(q->note + strlen(q->note), sizeof q->note - strlen(q->note), "; the special pass");
+    identity_case_adapt(&q->c, limits, q->note);
     return STATUS_OK;
 }
 

@@ -32,10 +32,13 @@ static void child_stop(struct child *c, bool now)
     c->loaded = false;
 }
 
-/* The subject broke: complete the sentence, end the process. */
+/* The subject broke: complete the sentence, end the process. That of a module is whole. */
 static enum status child_broke(struct child *c, const char *what, const char *where, struct error *e)
 {
-    snprintf(c->broke, sizeof c->broke, "the subject %.200s %s", what, where);
+    if (strncmp(what, "the kernel ", 11) == 0)
+        snprintf(c->broke, sizeof c->broke, "%.300s", what);
+    else
+        snprintf(c->broke, sizeof c->broke, "the subject %.200s %s", what, where);
     child_stop(c, true);
     return error_set(e, STATUS_SUBJECT, "%s", c->broke);
 }
@@ -66,6 +69,7 @@ static enum status child_answer(struct child *c, enum child_reply_kind wanted, c
         return child_broke(c, reply->why, where, e);
     if (s == STATUS_OK && reply->kind == wanted && reply->status != STATUS_OK) {
         error_set(e, reply->status, "%s", reply->why);
+        error_at_field(e, reply->field);
         return error_at_path(e, reply->path), reply->status;
     }
     if (s == STATUS_OK && reply->kind == wanted)

@@ -29,10 +29,10 @@ static bool extent_ok(json_int_t x)
     return x >= 1 && x <= INT32_MAX;
 }
 
-/* A file beside emit.json: no path leads out of the folder. */
+/* A file beside emit.json: no path leads out of the folder, none is the folder. */
 static bool take_name(char to[FILES_NAME], const char *name)
 {
-    if (!*name || strchr(name, '/') || strlen(name) >= FILES_NAME)
+    if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= FILES_NAME)
         return false;
     memcpy(to, name, strlen(name) + 1);
     return true;
@@ -87,23 +87,25 @@ static enum status parse_passes(const json_t *list, const char *starts, const ch
 static enum status parse_emit(json_t *document, const char *path, struct files *f, struct error *e)
 {
     json_int_t P, N, K, experts, active, seed, poison[FILES_RUNS];
-    const char *probe, *weights, *starts, *ids, *inputs = "";
+    const char *probe, *weights, *starts, *ids, *inputs = "", *note = "";
     json_t *passes;
     int dense = 0, no_scales = 0;
     json_error_t at;
     if (json_unpack_ex(document, &at, 0,
                        "{s:s, s:{s:I,s:I,s:I,s:I,s:I}, s:b, s:I, s:s, s:{s:s,s:s}, s:[{s:I},{s:I}], s:o, s?s, "
-                       "s?{s:b,s:b}}",
+                       "s?{s:b,s:b}, s?s}",
                        "probe", &probe, "shape", "P", &P, "N", &N, "K", &K, "experts", &experts, "segments", &active,
                        "historical", &f->historical, "seed", &seed, "weights", &weights, "segments", "starts", &starts,
                        "ids", &ids, "poison", "bits", &poison[0], "bits", &poison[1], "passes", &passes, "inputs",
-                       &inputs, "limits", "dense", &dense, "no_scales", &no_scales) != 0)
+                       &inputs, "limits", "dense", &dense, "no_scales", &no_scales, "note", &note) != 0)
         return refuse(e, path, "", at.text);
     if (!extent_ok(P) || !extent_ok(N) || !extent_ok(K) || !extent_ok(experts) || !extent_ok(active) ||
         K % MXFP4_BLOCK != 0 || (f->historical && P > K))
         return refuse(e, path, "shape", "not a shape that emit writes");
     if (poison[0] < 0 || poison[0] > UINT16_MAX || poison[1] < 0 || poison[1] > UINT16_MAX || poison[0] == poison[1])
         return refuse(e, path, "poison", "wanted two different patterns of 16 bits");
+    if (seed < 0)
+        return refuse(e, path, "seed", "wanted a number from 0");
     if (!take_name(f->probe, probe))
         return refuse(e, path, "probe", "not a probe that emit knows");
     f->P = (size_t)P, f->N = (size_t)N, f->K = (size_t)K;
@@ -111,6 +113,7 @@ static enum status parse_emit(json_t *document, const char *path, struct files *
     f->poison[0].bits = (uint16_t)poison[0], f->poison[1].bits = (uint16_t)poison[1];
     f->limits = (struct executor_limits){.no_segments = dense, .no_scales = no_scales};
     snprintf(f->weights, sizeof f->weights, "%s", weights);
+    snprintf(f->note, sizeof f->note, "%s", note);
     snprintf(f->inputs, sizeof f->inputs, "%s", inputs);
     return parse_passes(passes, starts, ids, path, f, e);
 }

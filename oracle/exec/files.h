@@ -49,6 +49,7 @@ struct files {
     struct executor_limits limits;
     char inputs[FILES_HASH];                          /* "" where emit.json has none */
     char weights[FILES_TEXT];                         /* what they are */
+    char note[FILES_TEXT];                            /* what emit left out of the question */
     char kernel[RUN_KERNEL_NAME], device[FILES_TEXT]; /* "unstated", "" without a word in run.json */
     enum fidelity fidelity;                           /* as run.json states it */
     struct bf16 poison[FILES_RUNS];

@@ -1,5 +1,6 @@
 /* module: a compiled kernel as a subject: module:PATH.ptx, PATH.cubin, or the PATH.json beside it that says how to
- * launch it (module_sidecar.h). It runs on the GPU of this process; oracle/MODULES.md is for its author. */
+ * launch it (module_sidecar.h). It runs on the GPU of the process that opens it, which is one of its own (open.h);
+ * oracle/MODULES.md is for its author. */
 #ifndef FO_ORACLE_EXEC_MODULE_H
 #define FO_ORACLE_EXEC_MODULE_H
 

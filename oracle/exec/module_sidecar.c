@@ -228,6 +228,7 @@ static enum status read_limits(const struct reader *r)
     m->limits.multiple_N = (uint32_t)N, m->limits.multiple_K = (uint32_t)K;
     m->limits.no_scales = json_is_true(no_scales);
     m->limits.no_segments = !m->uses[BUFFER_STARTS];
+    m->limits.no_status = !m->uses[BUFFER_STATUS];
     return s;
 }
 

@@ -27,8 +27,12 @@ struct record_seen {
 static enum status refuse_old_outputs(const char *folder, struct error *e)
 {
     DIR *list = opendir(folder);
-    if (!list)
-        return error_at_path(e, folder), error_set(e, STATUS_IO, "cannot list: %s", strerror(errno));
+    if (!list && (errno == ENOENT || errno == ENOTDIR))
+        return STATUS_OK; /* made, or not, when something is written */
+    if (!list) {
+        error_set(e, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_IO, "cannot list: %s", strerror(errno));
+        return error_at_path(e, folder);
+    }
     enum status s = STATUS_OK;
     const struct dirent *entry;
     char path[PATH_MAX];
@@ -50,18 +54,26 @@ enum status record_begin(const char *folder, enum weights_form form, const struc
     char path[PATH_MAX];
     enum status s = file_path(folder, "emit.json", path, e);
     if (s == STATUS_OK)
-        s = file_make_folder(folder, e);
-    if (s == STATUS_OK)
         s = refuse_old_outputs(folder, e);
-    if (s == STATUS_OK && unlink(path) != 0 && errno != ENOENT) {
-        s = error_set(e, STATUS_IO, "cannot remove the old one: %s", strerror(errno));
-        error_at_path(e, path);
-    }
     if (s != STATUS_OK)
         return s;
     *out = (struct record){.form = form, .limits = *limits};
     snprintf(out->folder, sizeof out->folder, "%s", folder);
     return STATUS_OK;
+}
+
+/* While emit.json is there, the folder is whole: from here on it is not. */
+static enum status open_folder(const struct record *r, struct error *e)
+{
+    char path[PATH_MAX];
+    enum status s = file_path(r->folder, "emit.json", path, e);
+    if (s == STATUS_OK)
+        s = file_make_folder(r->folder, e);
+    if (s == STATUS_OK && unlink(path) != 0 && errno != ENOENT) {
+        s = error_set(e, STATUS_IO, "cannot remove the old one: %s", strerror(errno));
+        error_at_path(e, path);
+    }
+    return s;
 }
 
 void record_free(struct record *r)
@@ -137,10 +149,13 @@ static enum status record_load(void *self, const struct weights *w, struct error
     struct record *r = self;
     if (r->weights > 0 && (w->experts != r->experts || w->N != r->N || w->K != r->K))
         return error_set(e, STATUS_UNSUPPORTED, "a probe of several shapes does not go through files");
+    enum status s = r->weights == 0 ? open_folder(r, e) : STATUS_OK;
+    if (s != STATUS_OK)
+        return s;
     char hash[65];
     size_t scales = w->experts * w->N * (w->K / MXFP4_BLOCK);
     hash_two(w->blocks, scales * MXFP4_BLOCK_BYTES, w->scales, scales, hash);
-    enum status s = find_seen(r, SEEN_WEIGHTS, hash, r->weights, &r->current, e);
+    s = find_seen(r, SEEN_WEIGHTS, hash, r->weights, &r->current, e);
     if (s != STATUS_OK || r->current < r->weights)
         return s;
     r->experts = w->experts, r->N = w->N, r->K = w->K;

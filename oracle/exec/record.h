@@ -27,9 +27,10 @@ struct record {
     struct bf16 poison; /* of the first run of the last pass */
 };
 
-/* Make the folder and take emit.json away: while it is there, the folder is whole.
+/* Writes nothing yet: a question may still be refused. The first load makes the folder and takes emit.json away: while
+ * it is there, the folder is whole.
  * errors: STATUS_BAD_ARGUMENT (outputs of an earlier run lie there: scored against other inputs they would be an
- * accusation), STATUS_IO. */
+ * accusation), STATUS_IO, STATUS_NO_MEMORY. */
 enum status record_begin(const char *folder, enum weights_form form, const struct executor_limits *limits,
                          struct record *out, struct error *e);
 /* r is borrowed. errors of load and run: STATUS_IO, STATUS_NO_MEMORY, STATUS_UNSUPPORTED (a launch of another shape).

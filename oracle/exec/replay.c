@@ -49,9 +49,11 @@ static enum status replay_load(void *self, const struct weights *w, struct error
     if (r->pass >= f->passes)
         return asked_more(f, e);
     const struct files_pass *next = &f->pass[r->pass];
-    if (w->experts != f->experts || w->N != f->N || w->K != f->K)
-        return error_set(e, STATUS_BAD_INPUT, "%s: emitted for %zu experts of %zu x %zu, asked for %zu of %zu x %zu",
-                         f->folder, f->experts, f->N, f->K, w->experts, w->N, w->K);
+    if (w->experts != f->experts || w->N != f->N || w->K != f->K) {
+        error_set(e, STATUS_BAD_INPUT, "emitted for %zu experts of %zu x %zu, asked for %zu of %zu x %zu", f->experts,
+                  f->N, f->K, w->experts, w->N, w->K);
+        return error_at_path(e, f->folder);
+    }
     enum status s = check_bytes(f, next->blocks, NPY_U1, 4, shape, w->blocks, e);
     if (s == STATUS_OK)
         s = check_bytes(f, next->scales, NPY_U1, 3, shape, w->scales, e);
@@ -102,7 +104,7 @@ static enum status find_output(struct replay *r, char path[PATH_MAX], bool *sing
     const struct files *f = r->files;
     const struct files_pass *pass = &f->pass[r->pass];
     enum status s = file_path(f->folder, pass->out[r->which], path, e);
-    *single = s == STATUS_OK && r->which > 0 && !r->wants_both && access(path, F_OK) != 0;
+    *single = s == STATUS_OK && r->which > 0 && access(path, F_OK) != 0;
     if (*single)
         s = file_path(f->folder, pass->out[0], path, e);
     if (s == STATUS_OK && access(path, F_OK) != 0) {
@@ -111,6 +113,13 @@ static enum status find_output(struct replay *r, char path[PATH_MAX], bool *sing
         error_at_path(e, path);
     }
     return s;
+}
+
+static void count_single(struct replay *r)
+{
+    r->single++;
+    snprintf(r->note, sizeof r->note, "unwritten rests on one output in %zu of %zu passes: there is no out_S_b.npy",
+             r->single, r->files->runs - r->files->passes);
 }
 
 static enum status replay_run(void *self, const struct bf16 *x, const struct segments *g, struct bf16 poison,
@@ -136,7 +145,8 @@ static enum status replay_run(void *self, const struct bf16 *x, const struct seg
             out[i] = poison;
     *report = (struct run_report){.launches = single ? 0 : 1};
     snprintf(report->kernel, sizeof report->kernel, "%s", f->kernel);
-    r->single += single;
+    if (single)
+        count_single(r);
     r->runs++;
     r->which++;
     if (r->which == f->pass[r->pass].outs) {
@@ -162,7 +172,8 @@ void replay_executor(struct replay *r, const struct files *f, struct executor *o
                              .load = replay_load,
                              .run = replay_run,
                              .release = release_nothing,
-                             .limits = f->limits};
+                             .limits = f->limits,
+                             .note = r->note};
 }
 
 enum status replay_end(const struct replay *r, struct error *e)

@@ -14,7 +14,7 @@ struct replay {
     size_t runs;               /* so far */
     size_t single;             /* passes of two runs with one output only */
     char loaded[FILES_NAME];   /* the blocks that were loaded last */
-    bool wants_both;           /* a missing second output is an error; false after replay_executor */
+    char note[FILES_TEXT];     /* of the executor: what rests on one output */
     char name[PATH_MAX + sizeof FILES_SUBJECT];
 };
 

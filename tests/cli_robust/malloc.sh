@@ -81,6 +81,15 @@ each() {
     [[ $refused -gt 0 ]] || wrong "$*: no failure was ever noticed"
 }
 
+# A coded probe whose outputs hold the poison alone, one for both runs.
+make_coded() {
+    local x
+    "$binary" emit coded --shape 2,8,32 --out "$work/coded" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    for x in $(sed -n 's/.*"\(out_[0-9]*\.npy\)".*/\1/p' "$work/coded/emit.json"); do
+        cp "$work/coded/poison_a.npy" "$work/coded/$x"
+    done
+}
+
 ulimit -c 0
 make_inputs
 # The CUDA runtime allocates before main and while it looks for a device, and does not survive a failure: what it does
@@ -106,6 +115,13 @@ each 150 probe identity --on model --shape 4,16,64 --out "$out"
 each 60 probe identity --on model --shape 4,16,64 --historical --weights random --subject rs+F02 --out "$out"
 each 250 emit --shape 4,16,64 --out "$out"
 each 150 score --in "$work/emit" --out "$out" --json
+each 30 emit --shape 4,16,64 --no-scales --dense --weights-as hopper --out "$out"
+each 30 probe identity --subject "files:$work/emit" --json
+each 20 probe coded --on model --shape 2,16,64 --out "$out"
+make_coded
+each 25 emit coded --shape 2,8,32 --weights-as bf16 --out "$out"
+each 25 score --in "$work/coded" --out "$out"
+each 15 probe coded --subject "files:$work/coded"
 each 60 tap tests/cli/tap.ptx --out "$out" --ptxas none --all --json
 [[ ${FRAGORACLE_MALLOC-} != all ]] || each 30 check --on model --out "$out" --json
 finish

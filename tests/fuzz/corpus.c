@@ -181,6 +181,26 @@ static enum status make_folder(const char *corpus, const struct folder *f, const
     return s;
 }
 
+/* The folder of one probe, called that of another. */
+static enum status make_renamed(const char *folder, struct error *e)
+{
+    static const char was[] = "\"identity\"", is[] = "\"coded\"   ";
+    char path[4096], *text = NULL;
+    size_t size;
+    snprintf(path, sizeof path, "%s/one.emit", folder);
+    enum status s = file_read(path, 0, (uint8_t **)&text, &size, e);
+    char *at = s == STATUS_OK ? memmem(text, size, was, sizeof was - 1) : NULL;
+    if (s == STATUS_OK && !at)
+        s = error_set(e, STATUS_BAD_INPUT, "names no probe");
+    if (s == STATUS_OK) {
+        memcpy(at, is, sizeof is - 1);
+        snprintf(path, sizeof path, "%s/coded.emit", folder);
+        s = file_write(path, text, size, e);
+    }
+    free(text);
+    return s;
+}
+
 #define PTX_HEAD ".version 8.4\n.target sm_90a\n.address_size 64\n"
 #define PTX_MMA  "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 "
 
@@ -233,8 +253,8 @@ int main(int argc, char **argv)
     }
     if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e) ||
         make_contracts(argv[1], &e) || make_images(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
-        make_folder(argv[1], &folder_emit, "emit", &e) || make_folder(argv[1], &folder_capture, "capture", &e) ||
-        make_ptx(argv[1], &e)) {
+        make_folder(argv[1], &folder_emit, "emit", &e) || make_renamed(argv[1], &e) ||
+        make_folder(argv[1], &folder_capture, "capture", &e) || make_ptx(argv[1], &e)) {
         fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
         return 2;
     }

@@ -17,7 +17,7 @@ extern const struct folder folder_layout, folder_emit, folder_capture;
 const char *folder_case(const struct folder *f, const uint8_t *bytes, size_t size);
 
 /* A public question about the folder answered no: with a line of its own about what lies there, not for want of memory
- * or because of the operating system. */
+ * or because of the operating system, unless a file that its JSON names is not there. */
 void folder_check_refusal(const char *path, enum status s, const char *line);
 
 #endif

@@ -194,7 +194,8 @@ static void probe_coded_refuses_what_belongs_to_identity(void **state)
 static const uint32_t starts[] = {0, 2, 7};
 static const int32_t ids[] = {1, 0};
 static const struct segments segments = {8, 2, 2, starts, ids};
-static const struct coded_case made = {"made", "fake", "approximate", 8, 6, 32, 2, 0, "again", NULL, NULL};
+static const struct coded_case made = {"made", "fake", "approximate", 8,    6,    32,
+                                       2,      0,      "again",       NULL, NULL, "a note of the subject"};
 
 static void result_make(synthetic_rule *rule, void *context, struct coded_result *r)
 {
@@ -208,6 +209,8 @@ static enum fo_verdict answer_of(const struct coded_result *r, const char *says)
     struct error e;
     assert_int_equal(coded_answer(&made, r, NULL, &answer, &e), STATUS_OK);
     enum fo_verdict verdict = answer.verdict;
+    assert_non_null(strstr(answer.text, "note          a note of the subject\n"));
+    assert_non_null(strstr(answer.json, "\"a note of the subject\""));
     if (says && !strstr(answer.text, says))
         fail_msg("\"%s\" does not say \"%s\"", answer.text, says);
     fo_answer_free(&answer);

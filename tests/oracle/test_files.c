@@ -3,7 +3,9 @@
 #include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -134,7 +136,7 @@ static void assert_score_refuses(void **state, const char *why)
     struct fo_answer answer;
     struct fo_error error;
     assert_int_not_equal(fo_score(&o, &answer, &error), 0);
-    if (!strstr(error.line, why))
+    if (strncmp(error.line, *state, strlen(*state)) != 0 || !strstr(error.line, why))
         fail_msg("\"%s\" does not say \"%s\"", error.line, why);
 }
 
@@ -267,6 +269,11 @@ static void score_refuses_an_emit_json_that_does_not_hold(void **state)
          json_pack("[{s:s, s:s, s:s, s:[s]}]", "x", "../x_0.npy", "blocks", "blocks_0.npy", "scales", "scales_0.npy",
                    "out", "out_0.npy"),
          "emit.json: passes[0]: wanted names of files here"},
+        {NULL, "passes",
+         json_pack("[{s:s, s:s, s:s, s:[s]}]", "x", ".", "blocks", "blocks_0.npy", "scales", "scales_0.npy", "out",
+                   "out_0.npy"),
+         "emit.json: passes[0]: wanted names of files here"},
+        {NULL, "seed", json_integer(-1), "emit.json: seed: wanted a number from 0"},
         {NULL, "probe", json_string("guess"), "unknown probe 'guess'; legal: identity"},
         {NULL, "seed", json_integer(4), "blocks_1.npy: not what this program emits"},
         {"shape", "P", json_integer(0), "emit.json: shape: "},
@@ -299,6 +306,38 @@ static void score_refuses_an_emit_json_that_does_not_hold(void **state)
             assert_int_equal(unlink(scratch_path(state, name, path)), 0);
         }
     }
+}
+
+static void emit_without_scales_leaves_the_special_pass_out_and_says_so(void **state)
+{
+    const struct fo_emit_options o = {.P = P, .N = N, .K = K, .dense = 1, .no_scales = 1, .out = *state};
+    struct fo_answer answer;
+    struct fo_error error;
+    struct bf16 out[P * N];
+    if (fo_emit(&o, &answer, &error) != 0)
+        fail_msg("%s", error.line);
+    fo_answer_free(&answer);
+    struct npy blocks = read_array(state, "blocks_0.npy"), scales = read_array(state, "scales_0.npy");
+    assert_int_equal(blocks.shape[0], 1);
+    for (size_t i = 0; i < N * K / 32; i++)
+        assert_int_equal(((const uint8_t *)scales.data)[i], 127);
+    npy_free(&blocks);
+    npy_free(&scales);
+    size_t passes = passes_of(state);
+    assert_true(passes > 1);
+    for (size_t pass = 0; pass < passes; pass++) {
+        product(state, pass, 0, out);
+        write_output(state, pass, 0, AS_U2, out);
+    }
+    json_t *document = score(state, FO_CONFORMS), *notes = json_object_get(document, "notes");
+    char wanted[300];
+    snprintf(wanted, sizeof wanted,
+             "not applicable: experts and segments (a dense product); block scales (all are 1); the special pass; "
+             "unwritten rests on one output in %zu of %zu passes: there is no out_S_b.npy",
+             passes, passes);
+    assert_int_equal(json_array_size(notes), 1);
+    assert_string_equal(json_string_value(json_array_get(notes, 0)), wanted);
+    json_decref(document);
 }
 
 static void write_run(void **state, const char *text)
@@ -395,6 +434,7 @@ int main(void)
         IN_SCRATCH(score_finds_what_was_never_written),
         IN_SCRATCH(score_refuses_inputs_that_are_not_those_emitted),
         IN_SCRATCH(score_refuses_an_emit_json_that_does_not_hold),
+        IN_SCRATCH(emit_without_scales_leaves_the_special_pass_out_and_says_so),
         IN_SCRATCH(score_hands_on_what_the_user_states_about_the_run),
         IN_SCRATCH(emit_refuses_to_write_beside_outputs),
         IN_SCRATCH(emit_without_memory_says_so_and_leaves_no_half_folder),

@@ -366,6 +366,41 @@ static void module_that_the_driver_refuses_is_told_with_its_reason(void **state)
     assert_nothing_lives();
 }
 
+static void module_without_weights_or_beyond_its_limits_is_refused(void **state)
+{
+    static const uint32_t whole[] = {0, P}, late[] = {1, P}, early[] = {0, P - 1};
+    static const int32_t first[] = {0};
+    static const struct bf16 activations[P * K], poison = {0x7fa5};
+    const struct segments right = {P, 1, 1, whole, first}, wrong[] = {{P, 1, 1, late, first}, {P, 1, 1, early, first}};
+    struct bf16 out[P * N];
+    struct run_report report;
+    struct executor x;
+    struct weights_set w;
+    struct error e;
+    module_mock.kernel = dense;
+    open_or_fail(state,
+                 "{\"schema\": \"fragoracle.module/1\", \"entry\": \"d\", \"grid\": [1], \"block\": [1], "
+                 "\"weights\": \"bf16\", \"out\": \"f32\", \"arguments\": [\"x\", \"w\", \"out\", \"P\", \"N\", "
+                 "\"K\"]}",
+                 &x);
+    assert_int_equal(weights_make(WEIGHTS_RANDOM, 1, N, K, 1, &w, NULL), STATUS_OK);
+    assert_int_equal(x.load(x.self, &w.w, &e), STATUS_OK);
+    assert_int_equal(x.run(x.self, activations, &right, poison, out, &report, &e), STATUS_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_int_equal(x.run(x.self, activations, &wrong[i], poison, out, &report, &e), STATUS_BAD_ARGUMENT);
+        assert_string_equal(e.why, "the module takes one segment of all rows");
+    }
+    /* A load that failed leaves no weights behind, those of before included. */
+    module_mock.copy_to = 1;
+    assert_int_not_equal(x.load(x.self, &w.w, &e), STATUS_OK);
+    module_mock.copy_to = 0;
+    assert_int_equal(x.run(x.self, activations, &right, poison, out, &report, &e), STATUS_BAD_ARGUMENT);
+    assert_string_equal(e.why, "no weights were loaded");
+    weights_free(&w);
+    x.release(x.self);
+    assert_nothing_lives();
+}
+
 static void module_expressions_that_give_no_launch_are_refused_when_it_comes(void **state)
 {
     static const struct {
@@ -374,6 +409,7 @@ static void module_expressions_that_give_no_launch_are_refused_when_it_comes(voi
                  {"P - 10", "0", "1", "grid", "column 3: below 0"},
                  {"1", "K * 100000", "1", "shared", "wanted 0 to 1048576"},
                  {"1", "0", "N * 1000000000", "arguments[3]", "'N * 1000000000' is 7000000000, more than 32 bits hold"},
+                 {"1", "0", "65536 * 65536", "arguments[3]", "is 4294967296, more than 32 bits hold"},
                  {"1", "0", "P / (N - 7)", "arguments[3]", "column 3: division by 0"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct executor x;
@@ -525,6 +561,7 @@ int main(void)
         IN_SCRATCH(module_leaves_the_poison_where_its_kernel_does_not_write),
         IN_SCRATCH(module_that_crashes_or_hangs_is_lost_and_says_since_when),
         IN_SCRATCH(module_that_the_driver_refuses_is_told_with_its_reason),
+        IN_SCRATCH(module_without_weights_or_beyond_its_limits_is_refused),
         IN_SCRATCH(module_expressions_that_give_no_launch_are_refused_when_it_comes),
         IN_SCRATCH(sidecar_with_a_bad_field_is_refused_with_its_name),
         IN_SCRATCH(sidecar_names_its_module_or_lies_beside_it),

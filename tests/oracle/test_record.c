@@ -10,6 +10,7 @@
 #include "oracle/exec/machine.h"
 #include "oracle/exec/record.h"
 #include "oracle/exec/replay.h"
+#include "oracle/io/file.h"
 #include "probes/weights.h"
 #include "reference/mxfp4.h"
 #include "tests/support/alloc.h"
@@ -310,7 +311,9 @@ static void replay_without_the_second_output_takes_the_first_for_both(void **sta
     assert_int_equal(x.load(x.self, &t.weights[0].w, &e), STATUS_OK);
     assert_int_equal(x.run(x.self, t.x[0], &segments[0], red, t.out[0], &report, &e), STATUS_OK);
     assert_int_equal(report.launches, 1);
+    assert_string_equal(x.note, "");
     assert_int_equal(x.run(x.self, t.x[0], &segments[0], blue, t.out[1], &report, &e), STATUS_OK);
+    assert_string_equal(x.note, "unwritten rests on one output in 1 of 2 passes: there is no out_S_b.npy");
     assert_int_equal(report.launches, 0);
     assert_int_equal(r.single, 1);
     assert_int_equal(t.out[1][0].bits, blue.bits);
@@ -321,6 +324,35 @@ static void replay_without_the_second_output_takes_the_first_for_both(void **sta
     expect_error(&e, STATUS_IO, path, "", -1, "no output of pass 1; wanted <u2 (bf16 bits) or <f4 of shape (3, 5)");
     files_close(f);
     free(f);
+    toy_free(&t);
+}
+
+static void record_writes_nothing_before_the_first_load(void **state)
+{
+    struct record *r = calloc(1, sizeof *r);
+    struct executor x;
+    struct toy t;
+    struct error e;
+    const struct executor_limits limits = {0};
+    char folder[SCRATCH_PATH], blocks[SCRATCH_PATH], old[SCRATCH_PATH];
+    toy_make(&t);
+    scratch_path(state, "new", folder);
+    scratch_path(state, "new/blocks_0.npy", blocks);
+    assert_int_equal(record_begin(folder, FORM_MXFP4, &limits, r, &e), STATUS_OK);
+    assert_int_not_equal(access(folder, F_OK), 0);
+    record_executor(r, &x);
+    assert_int_equal(x.load(x.self, &t.weights[0].w, &e), STATUS_OK);
+    assert_int_equal(access(blocks, F_OK), 0);
+    record_free(r);
+    /* While emit.json is there, the folder is whole: it goes with the first file that is written over. */
+    assert_int_equal(file_write(scratch_path(state, "new/emit.json", old), "{}", 2, &e), STATUS_OK);
+    assert_int_equal(record_begin(folder, FORM_MXFP4, &limits, r, &e), STATUS_OK);
+    assert_int_equal(access(old, F_OK), 0);
+    record_executor(r, &x);
+    assert_int_equal(x.load(x.self, &t.weights[1].w, &e), STATUS_OK);
+    assert_int_not_equal(access(old, F_OK), 0);
+    record_free(r);
+    free(r);
     toy_free(&t);
 }
 
@@ -491,6 +523,7 @@ int main(void)
         IN_SCRATCH(replay_end_wants_everything_asked),
         IN_SCRATCH(replay_refuses_inputs_that_were_not_emitted),
         IN_SCRATCH(replay_without_the_second_output_takes_the_first_for_both),
+        IN_SCRATCH(record_writes_nothing_before_the_first_load),
         IN_SCRATCH(record_refuses_a_probe_of_several_shapes),
         IN_SCRATCH(record_hashes_its_inputs),
         IN_SCRATCH(record_writes_the_weights_in_the_form_asked_for),

@@ -61,7 +61,7 @@ static void hopper_layout_init_bad_arguments_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct hopper_layout l, before;
-        struct error e = {STATUS_OK};
+        struct error e = {.status = STATUS_OK};
         memset(&l, 0x5a, sizeof l);
         before = l;
         assert_int_equal(hopper_layout_init(&l, bad[i].experts, bad[i].N, bad[i].K, bad[i].pad_rows, bad[i].pad_bytes,

@@ -77,7 +77,7 @@ static void scale_swizzle_init_bad_arguments_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct scale_swizzle s, before;
-        struct error e = {STATUS_OK};
+        struct error e = {.status = STATUS_OK};
         memset(&s, 0x5a, sizeof s);
         before = s;
         assert_int_equal(scale_swizzle_init(&s, bad[i].rows, bad[i].blocks, bad[i].warps, bad[i].stride, &e),

@@ -78,7 +78,7 @@ static void value_swizzle_init_bad_arguments_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct value_swizzle s, before;
-        struct error e = {STATUS_OK};
+        struct error e = {.status = STATUS_OK};
         memset(&s, 0x5a, sizeof s);
         before = s;
         assert_int_equal(value_swizzle_init(&s, bad[i][0], bad[i][1], bad[i][2], bad[i][3], bad[i][4], &e),
