@@ -27,7 +27,7 @@ struct place {
  * kept until other weights are loaded: a probe asks the same weights hundreds of times. */
 struct decoded {
     struct accumulate_operand *a; /* [rows][K] */
-    uint8_t *special;             /* [rows][K/16]: some weight of the step is Inf or NaN */
+    uint8_t *special;             /* [rows]: some weight is Inf or NaN */
     uint32_t checksum;            /* of the registers of all tiles */
 };
 
@@ -52,7 +52,8 @@ struct launch {
 struct token_tile {
     struct rs_tile tile;
     struct accumulate_operand *b; /* [64 tokens][K] */
-    uint8_t *busy;                /* [64 tokens][K/16]: some activation of the step is not zero */
+    uint32_t *busy;               /* [64 tokens][K/16]: the steps in which some activation is not zero */
+    uint32_t busy_count[RS_TILE_TOKENS];
 };
 
 static uint32_t load_word(const uint8_t *at)
@@ -90,7 +91,8 @@ static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t
                 any |= step[j].bits & 0x7fffu;
             }
             accumulate_prepare(step, RS_STEP_K, t->b + (size_t)token * l->shape.K + k0 + k);
-            t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + (k0 + k) / RS_STEP_K] = any != 0;
+            if (any)
+                t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + t->busy_count[token]++] = (k0 + k) / RS_STEP_K;
         }
     }
 }
@@ -151,7 +153,7 @@ static enum status decoded_tile(const struct launch *l, uint32_t expert, uint32_
     d->checksum = model_decode_a(l, expert, tile * RS_TILE_FEATURES, a);
     accumulate_prepare(a, elements, d->a + tile * elements);
     for (size_t i = 0; i < elements; i++)
-        d->special[(tile * elements + i) / RS_STEP_K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
+        d->special[tile * RS_TILE_FEATURES + i / K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
     free(a);
     return STATUS_OK;
 }
@@ -166,7 +168,7 @@ static enum status decoded_expert(const struct launch *l, uint32_t expert, struc
         return STATUS_OK;
     if (m->decoded_bytes + bytes > decoded_bytes_most)
         decoded_drop(m);
-    struct decoded d = {malloc(bytes), calloc(elements / RS_STEP_K, 1), 0};
+    struct decoded d = {malloc(bytes), calloc(tiles, RS_TILE_FEATURES), 0};
     if (!d.a || !d.special)
         goto no_memory;
 #pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed) \
@@ -197,14 +199,16 @@ static void model_multiply(const struct launch *l, const struct token_tile *t, c
     for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
         size_t row = (size_t)tile * RS_TILE_FEATURES + m;
         const struct accumulate_operand *a = w->a + row * K;
-        const uint8_t *special = w->special + row * steps;
+        bool every = w->special[row];
         for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
+            const struct accumulate_operand *b = t->b + (size_t)n * K;
+            const uint32_t *busy = t->busy + (size_t)n * steps;
+            uint32_t count = every ? steps : t->busy_count[n];
             float sum = 0.0f;
-            const uint8_t *busy = t->busy + (size_t)n * steps;
-            for (uint32_t step = 0; step < steps; step++)
-                if (busy[step] || special[step])
-                    sum = accumulate_step(&accumulate_hopper_bf16, a + step * RS_STEP_K,
-                                          t->b + (size_t)n * K + step * RS_STEP_K, sum);
+            for (uint32_t i = 0; i < count; i++) {
+                uint32_t k = (every ? i : busy[i]) * RS_STEP_K;
+                sum = accumulate_step(&accumulate_hopper_bf16, a + k, b + k, sum);
+            }
             d[m * RS_TILE_TOKENS + n] = sum;
         }
     }
@@ -230,14 +234,12 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
         memset(l->out + rs_out_offset(&l->shape, tile->row + row, 0), 0, l->shape.N * sizeof *l->out);
 }
 
-/* About how many steps of a sum a token tile costs for each feature: those that are added, and a few for looking at the
- * others. */
-static size_t model_steps(const struct token_tile *t, uint32_t K)
+/* About how many steps of a sum a token tile costs for each feature. */
+static size_t model_steps(const struct token_tile *t)
 {
-    enum { LOOKS = 16 };
-    size_t all = (size_t)RS_TILE_TOKENS * (K / RS_STEP_K), steps = all / LOOKS;
-    for (size_t i = 0; i < all; i++)
-        steps += t->busy[i];
+    size_t steps = RS_TILE_TOKENS;
+    for (uint32_t token = 0; token < RS_TILE_TOKENS; token++)
+        steps += t->busy_count[token];
     return steps;
 }
 
@@ -249,9 +251,10 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     if (s != STATUS_OK)
         return s;
     const struct decoded *w = &l->model->decoded[t->tile.expert];
+    memset(t->busy_count, 0, sizeof t->busy_count);
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
-    bool many = model_steps(t, K) * tiles * RS_TILE_FEATURES >= parallel_steps;
+    bool many = model_steps(t) * tiles * RS_TILE_FEATURES >= parallel_steps;
 #pragma omp parallel for schedule(dynamic) if (many)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         float d[RS_TILE_FEATURES * RS_TILE_TOKENS];
@@ -269,7 +272,7 @@ static enum status model_launch(const struct launch *l, const struct segments *s
 {
     const struct rs_fault *fault = &l->model->subject.fault;
     struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l->shape.K * sizeof *t.b),
-                           .busy = malloc((size_t)RS_TILE_TOKENS * l->shape.K / RS_STEP_K)};
+                           .busy = malloc((size_t)RS_TILE_TOKENS * (l->shape.K / RS_STEP_K) * sizeof *t.busy)};
     enum status status = STATUS_OK;
     int order_bad;
     if (!t.b || !t.busy)
