@@ -1,5 +1,5 @@
 /* Every hypothesis on its own map, pairs of them on theirs, and maps of kernels that no hypothesis knows.
- *     test_oracle_diagnose all     goes through every pair instead of every 19th, and 2000 strangers instead of 96 */
+ *     test_oracle_diagnose all     goes through every pair instead of every 19th, and 2000 strangers instead of 48 */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "tests/support/splitmix.h"
 
 static size_t pair_step = 19;
-static uint64_t strangers = 96;
+static uint64_t strangers = 48;
 
 /* 49 rows in the longest segment, so that 48 are not enough; two tiles of K and of features, the second not full. */
 static void shown_usual(struct shown *s)
