@@ -30,36 +30,29 @@ cache() {
     sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"
 }
 # Objects stand before the libraries, so they take the place of what those hold; of the GPU there is nothing.
-shared=$(find oracle/cli -name '*.c' ! -name subject_main.c ! -name ptxas_main.c)
 changed="oracle/exec/model.c oracle/exec/subject.c oracle/exec/machine.c oracle/exec/machine_model.c
     oracle/exec/machine_gpu_absent.c oracle/answer/decode.c"
 compile="$(cache CMAKE_C_COMPILER) $(cache CMAKE_C_FLAGS) -std=c17 -D_GNU_SOURCE -O1 -w -ffp-contract=off -fopenmp"
-mkdir -p "$scratch/kernels" "$scratch/shared"
+mkdir -p "$scratch/kernels" "$scratch/changed"
 
-# objects FOLDER FILE...
+# objects FILE...
 objects() {
-    into=$1
-    shift
     for source in "$@"; do
         # shellcheck disable=SC2086
-        $compile -I"$scratch" -I. -c "$source" -o "$into/$(basename "$source" .c).o" || return
+        $compile -I"$scratch" -I. -c "$source" -o "$scratch/changed/$(basename "$source" .c).o" || return
     done
 }
 
 # newcomer ORDER: the program as somebody would build it after changing the order by hand.
+# shellcheck disable=SC2086
 newcomer() {
-    mkdir -p "$scratch/changed" &&
-        sed "s/0, 1, 4, 5, 2, 3, 6, 7/$1/" kernels/rs_index.h >"$scratch/kernels/rs_index.h" &&
-        ! cmp -s kernels/rs_index.h "$scratch/kernels/rs_index.h" &&
-        # shellcheck disable=SC2086
-        objects "$scratch/changed" $changed &&
-        $compile "$scratch"/changed/*.o "$scratch"/shared/*.o "$build/oracle/libfo_oracle.a" \
-            "$build/probes/libfo_probes.a" "$build/reference/libfo_reference.a" -o "$scratch/fragoracle" \
-            -ljansson -lpng -lz -lm -ldl -lpthread
+    sed "s/0, 1, 4, 5, 2, 3, 6, 7/$1/" kernels/rs_index.h >"$scratch/kernels/rs_index.h" &&
+        ! cmp -s kernels/rs_index.h "$scratch/kernels/rs_index.h" && objects $changed &&
+        $compile "$scratch"/changed/*.o "$build"/oracle/CMakeFiles/fragoracle.dir/cli/*.o \
+            "$build/oracle/libfo_oracle.a" "$build/probes/libfo_probes.a" "$build/reference/libfo_reference.a" \
+            -o "$scratch/fragoracle" -ljansson -lpng -lz -lm -ldl -lpthread
 }
 
-# shellcheck disable=SC2086
-holds "the command line compiles" objects "$scratch/shared" $shared
 tool=$fragoracle
 for order in "0, 4, 1, 5, 3, 7, 6, 2" "4, 1, 0, 5, 2, 3, 6, 7"; do
     holds "the newcomer's program builds" newcomer "$order"
@@ -99,6 +92,11 @@ run 1 diagnose --subject "plugin:$scratch/expert.so" --shape 32,48,64 --on model
 says "verdict: differs: unknown"
 says "  routing     differs"
 says "  found       W[6][0]"
+FO_GOOD=int4
+export FO_GOOD
+run 0 diagnose --subject "plugin:$build/tests/oracle/plugin_good.so" --shape 16,32,64 --on model
+says "not asked     scales (the subject has none)"
+says "decoding (its type has no value for some of the codes)"
 plugin dense 's/FO_SEGMENTS_LEGAL/FO_SEGMENTS_NONE/; s/FO_PLUGIN_VERSION,/&\n.multiple_K = 48, .most_rows = 40,/'
 run 0 diagnose --subject "plugin:$scratch/dense.so" --on model
 says "P,N,K = 40,208,288, experts 1"
