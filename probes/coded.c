@@ -77,8 +77,8 @@ static enum status session_allocate(struct session *s, struct error *e)
     r->guard.wanted = malloc(P * sizeof *r->guard.wanted);
     r->dense = malloc(P * N * sizeof *r->dense);
     r->dense_expected = malloc(P * N * sizeof *r->dense_expected);
-    if (all <= SIZE_MAX / sizeof *r->pair / s->planes.pair)
-        r->pair = malloc(s->planes.pair * all * sizeof *r->pair);
+    if (all <= SIZE_MAX / sizeof *r->pair / (s->planes.pair + 1))
+        r->pair = malloc((s->planes.pair * all + 1) * sizeof *r->pair);
     if (!s->x || !s->out || !s->unit || !s->guard_unit || !s->guard_value || !r->guard.found || !r->guard.wanted ||
         !r->dense || !r->dense_expected || !r->pair)
         return error_set(e, STATUS_NO_MEMORY, "no memory for coded probes of P = %zu, N = %zu, K = %zu", P, N,
@@ -103,7 +103,8 @@ static enum status session_begin(struct session *s, struct error *e)
     r->value_planes = s->planes.value.planes;
     r->scale_planes = s->planes.scale.planes;
     r->row_planes = s->planes.row.planes;
-    r->pair_planes = s->planes.pair;
+    /* The pairs need every code. */
+    r->pair_planes = s->planes.pair = l->no_codes ? 0 : s->planes.pair;
     r->repeats = true;
     if (!l->no_segments && !l->no_status)
         guard_make(s, o->P, o->experts);

@@ -43,7 +43,7 @@ struct coded_options {
 /* A launch of three segments: P/3 rows of the last expert, then about as many of expert E, which there is not, and of
  * expert -1. Both must be zero, and the status word must name the first of them. */
 struct coded_guard {
-    bool asked;               /* false: the subject takes no segments */
+    bool asked;               /* false: the subject takes no segments, or only legal ones */
     uint32_t *found, *wanted; /* [P], owned: the expert whose weights a row shows, or SOURCE_ZERO and its kin */
     size_t wrong;             /* rows that are not what is wanted */
     uint32_t status_word, status_wanted;
@@ -59,7 +59,7 @@ struct coded_result {
     size_t scaled;     /* observations of a known value that came with a factor other than 1 */
     size_t miscounted; /* launches that counted another number of wgmma than expected */
 
-    size_t pair_planes;
+    size_t pair_planes;                /* 0: the subject has no value for some of the codes */
     struct bf16 *pair;                 /* [pair_planes][sweeps][P][N]: outputs */
     size_t pair_count, pair_differing; /* observations of the right value and scale; those of another product */
 

@@ -101,6 +101,7 @@ bool coded_conforms(const struct coded_result *r)
 {
     const struct coded_guard *g = &r->guard;
     bool guard = !g->asked || (g->wrong == 0 && (!g->status_told || g->status_word == g->status_wanted));
-    return sources_right(r) && r->repeats && r->miscounted == 0 && r->report.status_word == 0 && r->pair_count > 0 &&
-           r->pair_differing == 0 && r->dense_count > 0 && r->dense_differing == 0 && guard;
+    return sources_right(r) && r->repeats && r->miscounted == 0 && r->report.status_word == 0 &&
+           (r->pair_count > 0 || r->pair_planes == 0) && r->pair_differing == 0 && r->dense_count > 0 &&
+           r->dense_differing == 0 && guard;
 }

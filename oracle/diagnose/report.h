@@ -19,11 +19,15 @@ struct report {
     const struct geometry *g;
     const struct explanation *stages; /* NULL for one that conforms */
     const struct smallest *smallest;  /* likewise */
-    const char *repeat_smallest;
+    const char *repeat_smallest;      /* NULL: it is what `repeat` asks */
+    const struct executor_limits *limits;
     const json_t *machine;
 };
 
 enum fo_verdict report_verdict(const struct report *r);
+/* What the subject could not be asked, in words: their number. */
+enum { REPORT_NOT_ASKED = 4 };
+size_t report_not_asked(const struct report *r, const char *what[REPORT_NOT_ASKED]);
 void report_text(const struct report *r, struct text *t);
 json_t *report_json(const struct report *r); /* a new reference, NULL without memory */
 /* diagnosis.json, and unless the subject broke or conforms source_map.png, slots.png, and of the worst launch rows.png,

@@ -37,20 +37,27 @@ static json_t *json_of_choice(const struct choice *c)
     return o;
 }
 
-static json_t *json_of_finding(const struct finding *f)
+/* asked: false where there is nothing that it could explain. */
+static json_t *json_of_kind(const struct explained *x, bool asked)
+{
+    return asked ? json_of_explained(x) : json_string("not-asked");
+}
+
+static json_t *json_of_finding(const struct report *r, const struct finding *f)
 {
     json_t *faults = json_array();
     for (size_t i = 0; i < f->count; i++)
         json_array_append_new(faults, json_of_choice(&f->fault[i]));
     return json_pack("{s:o, s:o, s:o, s:o}", "faults", faults, "map", json_of_explained(&f->map), "pair",
-                     json_of_explained(&f->pair), "guard", json_of_explained(&f->guard));
+                     json_of_kind(&f->pair, r->r->pair_planes > 0), "guard",
+                     json_of_kind(&f->guard, r->r->guard.asked));
 }
 
-static json_t *json_of_findings(const struct finding *f, size_t count)
+static json_t *json_of_findings(const struct report *r, const struct finding *f, size_t count)
 {
     json_t *a = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(a, json_of_finding(&f[i]));
+        json_array_append_new(a, json_of_finding(r, &f[i]));
     return a;
 }
 
@@ -65,15 +72,18 @@ static json_t *json_of_smallest(const struct report *r)
 {
     const struct smallest *s = r->smallest;
     json_t *o = json_pack("{s:{s:I, s:I, s:I}, s:s}", "shape", "P", (json_int_t)s->asked.P, "N", (json_int_t)s->asked.N,
-                          "K", (json_int_t)s->asked.K, "repeat", r->repeat_smallest);
+                          "K", (json_int_t)s->asked.K, "repeat", r->repeat_smallest ? r->repeat_smallest : r->repeat);
     if (!s->output) {
         json_object_set_new(o, "what", json_string(s->what));
         return o;
     }
-    json_t *output = json_pack("{s:I, s:I, s:I, s:o, s:o, s:s, s:s}", "p", (json_int_t)s->p, "n", (json_int_t)s->n, "k",
-                               (json_int_t)s->k, "expected", json_number((double)bf16_decode(s->expected)), "found",
-                               s->unwritten ? json_string("unwritten") : json_number((double)bf16_decode(s->found)),
-                               "wanted", s->wanted, "took", s->took);
+    json_t *output = json_pack("{s:I, s:I, s:I, s:s, s:s}", "p", (json_int_t)s->p, "n", (json_int_t)s->n, "k",
+                               (json_int_t)s->k, "wanted", s->wanted, "took", s->took);
+    if (s->numbers) {
+        json_object_set_new(output, "expected", json_number((double)bf16_decode(s->expected)));
+        json_object_set_new(output, "found",
+                            s->unwritten ? json_string("unwritten") : json_number((double)bf16_decode(s->found)));
+    }
     json_object_set_new(o, "output", output);
     return o;
 }
@@ -114,10 +124,16 @@ static void add_result(json_t *document, const struct report *r)
     for (size_t i = 0; exact > 0 && i < d->finding[0].count; i++)
         if (d->finding[0].fault[i].is->id)
             json_array_append_new(names, json_string(d->finding[0].fault[i].is->id));
+    const char *what[REPORT_NOT_ASKED];
+    size_t not_asked = report_not_asked(r, what);
+    json_t *list = json_array();
+    for (size_t i = 0; i < not_asked; i++)
+        json_array_append_new(list, json_string(what[i]));
+    json_object_set_new(document, "not_asked", list);
     json_object_set_new(document, "kernel", json_of_report(&r->r->report));
     json_object_set_new(document, "named", names);
-    json_object_set_new(document, "explanations", json_of_findings(d->finding, exact));
-    json_object_set_new(document, "nearest", json_of_findings(d->near, d->nearest));
+    json_object_set_new(document, "explanations", json_of_findings(r, d->finding, exact));
+    json_object_set_new(document, "nearest", json_of_findings(r, d->near, d->nearest));
     json_object_set_new(document, "tried", json_integer((json_int_t)d->tried));
     json_object_set_new(document, "compared", json_integer((json_int_t)d->compared));
     json_object_set_new(document, "differing", json_integer((json_int_t)d->right.differing));

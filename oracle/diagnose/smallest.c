@@ -61,8 +61,8 @@ static enum status shrink(const struct executor *subject, size_t *extent, const 
 
 static const char *word_of(uint32_t found)
 {
-    return found == SOURCE_ZERO        ? "nothing: it is zero"
-           : found == SOURCE_UNWRITTEN ? "nothing: it was never written"
+    return found == SOURCE_ZERO        ? "nothing, it is zero"
+           : found == SOURCE_UNWRITTEN ? "nothing, it was never written"
            : found == SOURCE_MIXTURE   ? "no single weight"
                                        : "a source that cannot be told";
 }
@@ -105,8 +105,8 @@ static int example(const struct coded_result *r, struct bf16 found, struct bf16 
     return 1 + moved + 2 * ((unwritten || is_plain(found)) && is_plain(wanted)) + (wanted.bits != 0);
 }
 
-static void take(const struct coded_result *r, size_t at, size_t sweep, uint32_t p, uint32_t n, struct bf16 found,
-                 struct bf16 wanted, struct smallest *s)
+/* What an observation is and should be, without numbers. */
+static void take(const struct coded_result *r, size_t at, size_t sweep, uint32_t p, uint32_t n, struct smallest *s)
 {
     const struct source_map *m = &r->map;
     bool scales = r->scale_planes > 0;
@@ -114,8 +114,6 @@ static void take(const struct coded_result *r, size_t at, size_t sweep, uint32_t
     s->p = p;
     s->n = n;
     s->k = m->column[sweep * m->P + p];
-    s->expected = wanted;
-    s->found = found;
     s->unwritten = m->value[at] == SOURCE_UNWRITTEN;
     say_sources(m, scales, m->value[at], m->scale[at], m->row[at], s->took);
     say_sources(m, scales, source_wanted_value(m, sweep, p, n), source_wanted_scale(m, sweep, p, n),
@@ -143,7 +141,10 @@ static enum status pick_output(const struct coded_result *r, struct smallest *s,
         int good = example(r, r->pair[i], wanted, at, sweep, p, n);
         if (good > best) {
             best = good;
-            take(r, at, sweep, p, n, r->pair[i], wanted, s);
+            take(r, at, sweep, p, n, s);
+            s->numbers = true;
+            s->expected = wanted;
+            s->found = r->pair[i];
         }
     }
     if (status == STATUS_OK)
@@ -152,7 +153,21 @@ static enum status pick_output(const struct coded_result *r, struct smallest *s,
     return status;
 }
 
-/* What is wrong where every output of the pair planes is right. */
+/* The pair planes show the same in every expert, and some subjects are not asked for them: the first observation of a
+ * wrong source. */
+static void pick_source(const struct coded_result *r, struct smallest *s)
+{
+    const struct source_map *m = &r->map;
+    for (size_t at = 0; !s->output && at < source_map_observations(m); at++) {
+        size_t sweep = at / (m->P * m->N);
+        uint32_t p = (uint32_t)(at / m->N % m->P), n = (uint32_t)(at % m->N);
+        if (m->value[at] != source_wanted_value(m, sweep, p, n) || m->row[at] != source_wanted_row(m, sweep, p, n) ||
+            (r->scale_planes > 0 && m->scale[at] != source_wanted_scale(m, sweep, p, n)))
+            take(r, at, sweep, p, n, s);
+    }
+}
+
+/* What is wrong where every source and every output of the pair planes is right. */
 static void say_else(const struct coded_result *r, struct smallest *s)
 {
     const struct coded_guard *g = &r->guard;
@@ -176,26 +191,34 @@ static void say_else(const struct coded_result *r, struct smallest *s)
         snprintf(s->what, sizeof s->what, "what the kernel counted or reported");
 }
 
-enum status smallest_find(const struct executor *subject, const struct coded_options *o, const struct coded_result *r,
-                          struct smallest *out, struct error *e)
+/* Of N, then K, then P. */
+static enum status shrink_all(const struct executor *subject, struct smallest *s, struct coded_result *result,
+                              bool *smaller, struct error *e)
 {
     static const size_t known_N[] = {1, 8, 16, 32, 64, 128, 256, 512, 0}, known_K[] = {32, 64, 128, 192, 256, 512, 0},
                         known_P[] = {1, 2, 4, 8, 16, 32, 64, 96, 128, 0};
     const struct executor_limits *l = &subject->limits;
     size_t step_K = l->multiple_K ? l->multiple_K : 1;
-    struct smallest s = {.asked = *o};
-    struct coded_result result = {0};
-    bool smaller = false;
     while (step_K % BLOCK != 0)
         step_K += l->multiple_K ? l->multiple_K : 1;
     enum status status =
-        shrink(subject, &s.asked.N, known_N, l->multiple_N ? l->multiple_N : 1, &s, &result, &smaller, e);
+        shrink(subject, &s->asked.N, known_N, l->multiple_N ? l->multiple_N : 1, s, result, smaller, e);
     if (status == STATUS_OK)
-        status = shrink(subject, &s.asked.K, known_K, step_K, &s, &result, &smaller, e);
-    if (status == STATUS_OK)
-        status = shrink(subject, &s.asked.P, known_P, 1, &s, &result, &smaller, e);
+        status = shrink(subject, &s->asked.K, known_K, step_K, s, result, smaller, e);
+    return status == STATUS_OK ? shrink(subject, &s->asked.P, known_P, 1, s, result, smaller, e) : status;
+}
+
+enum status smallest_find(const struct executor *subject, const struct coded_options *o, const struct coded_result *r,
+                          struct smallest *out, struct error *e)
+{
+    struct smallest s = {.asked = *o};
+    struct coded_result result = {0};
+    bool smaller = false;
+    enum status status = subject ? shrink_all(subject, &s, &result, &smaller, e) : STATUS_OK;
     if (status == STATUS_OK)
         status = pick_output(smaller ? &result : r, &s, e);
+    if (status == STATUS_OK && !s.output)
+        pick_source(smaller ? &result : r, &s);
     if (status == STATUS_OK && !s.output)
         say_else(smaller ? &result : r, &s);
     if (smaller)

@@ -27,7 +27,7 @@ struct place {
  * kept until other weights are loaded: a probe asks the same weights hundreds of times. */
 struct decoded {
     struct accumulate_operand *a; /* [rows][K] */
-    uint8_t *special;             /* [rows][K/16]: some weight of the step is Inf or NaN */
+    uint8_t *special;             /* [rows]: some weight is Inf or NaN */
     uint32_t checksum;            /* of the registers of all tiles */
 };
 
@@ -52,8 +52,8 @@ struct launch {
 struct token_tile {
     struct rs_tile tile;
     struct accumulate_operand *b; /* [64 tokens][K] */
-    uint32_t *step; /* [64 tokens + 1][K/16]: steps with an activation that is not zero; last: all steps */
-    uint32_t steps[RS_TILE_TOKENS + 1]; /* how many */
+    uint32_t *busy;               /* [64 tokens][K/16]: the steps in which some activation is not zero */
+    uint32_t busy_count[RS_TILE_TOKENS];
 };
 
 static uint32_t load_word(const uint8_t *at)
@@ -92,7 +92,7 @@ static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t
             }
             accumulate_prepare(step, RS_STEP_K, t->b + (size_t)token * l->shape.K + k0 + k);
             if (any)
-                t->step[token * (l->shape.K / RS_STEP_K) + t->steps[token]++] = (k0 + k) / RS_STEP_K;
+                t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + t->busy_count[token]++] = (k0 + k) / RS_STEP_K;
         }
     }
 }
@@ -153,7 +153,7 @@ static enum status decoded_tile(const struct launch *l, uint32_t expert, uint32_
     d->checksum = model_decode_a(l, expert, tile * RS_TILE_FEATURES, a);
     accumulate_prepare(a, elements, d->a + tile * elements);
     for (size_t i = 0; i < elements; i++)
-        d->special[(tile * elements + i) / RS_STEP_K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
+        d->special[tile * RS_TILE_FEATURES + i / K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
     free(a);
     return STATUS_OK;
 }
@@ -168,7 +168,7 @@ static enum status decoded_expert(const struct launch *l, uint32_t expert, struc
         return STATUS_OK;
     if (m->decoded_bytes + bytes > decoded_bytes_most)
         decoded_drop(m);
-    struct decoded d = {malloc(bytes), calloc(elements / RS_STEP_K, 1), 0};
+    struct decoded d = {malloc(bytes), calloc(tiles, RS_TILE_FEATURES), 0};
     if (!d.a || !d.special)
         goto no_memory;
 #pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed) \
@@ -191,9 +191,7 @@ no_memory:
 }
 
 /* D of one tile: d [64 features][64 tokens], of zeros where no token is. A step in which every activation is zero
- * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact), and one-hot
- * activations are zero nearly everywhere: only busy steps are computed, and all of them where a weight is not finite.
- */
+ * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
 static void model_multiply(const struct launch *l, const struct token_tile *t, const struct decoded *w, uint32_t tile,
                            float *d)
 {
@@ -201,13 +199,14 @@ static void model_multiply(const struct launch *l, const struct token_tile *t, c
     for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
         size_t row = (size_t)tile * RS_TILE_FEATURES + m;
         const struct accumulate_operand *a = w->a + row * K;
-        bool special = memchr(w->special + row * steps, true, steps) != NULL;
+        bool every = w->special[row];
         for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
             const struct accumulate_operand *b = t->b + (size_t)n * K;
-            uint32_t list = special ? RS_TILE_TOKENS : n;
+            const uint32_t *busy = t->busy + (size_t)n * steps;
+            uint32_t count = every ? steps : t->busy_count[n];
             float sum = 0.0f;
-            for (uint32_t i = 0; i < t->steps[list]; i++) {
-                uint32_t k = t->step[list * steps + i] * RS_STEP_K;
+            for (uint32_t i = 0; i < count; i++) {
+                uint32_t k = (every ? i : busy[i]) * RS_STEP_K;
                 sum = accumulate_step(&accumulate_hopper_bf16, a + k, b + k, sum);
             }
             d[m * RS_TILE_TOKENS + n] = sum;
@@ -235,12 +234,12 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
         memset(l->out + rs_out_offset(&l->shape, tile->row + row, 0), 0, l->shape.N * sizeof *l->out);
 }
 
-/* How many steps of sums a token tile costs for each feature. */
+/* About how many steps of a sum a token tile costs for each feature. */
 static size_t model_steps(const struct token_tile *t)
 {
-    size_t steps = 0;
-    for (size_t token = 0; token < RS_TILE_TOKENS; token++)
-        steps += t->steps[token];
+    size_t steps = RS_TILE_TOKENS;
+    for (uint32_t token = 0; token < RS_TILE_TOKENS; token++)
+        steps += t->busy_count[token];
     return steps;
 }
 
@@ -252,7 +251,7 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     if (s != STATUS_OK)
         return s;
     const struct decoded *w = &l->model->decoded[t->tile.expert];
-    memset(t->steps, 0, RS_TILE_TOKENS * sizeof *t->steps);
+    memset(t->busy_count, 0, sizeof t->busy_count);
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
     bool many = model_steps(t) * tiles * RS_TILE_FEATURES >= parallel_steps;
@@ -272,15 +271,12 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
 static enum status model_launch(const struct launch *l, const struct segments *s, struct run_report *r, struct error *e)
 {
     const struct rs_fault *fault = &l->model->subject.fault;
-    size_t steps = l->shape.K / RS_STEP_K;
     struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l->shape.K * sizeof *t.b),
-                           .step = malloc((RS_TILE_TOKENS + 1) * steps * sizeof *t.step)};
+                           .busy = malloc((size_t)RS_TILE_TOKENS * (l->shape.K / RS_STEP_K) * sizeof *t.busy)};
     enum status status = STATUS_OK;
     int order_bad;
-    if (!t.b || !t.step)
+    if (!t.b || !t.busy)
         status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l->shape.K);
-    for (t.steps[RS_TILE_TOKENS] = 0; status == STATUS_OK && t.steps[RS_TILE_TOKENS] < steps; t.steps[RS_TILE_TOKENS]++)
-        t.step[RS_TILE_TOKENS * steps + t.steps[RS_TILE_TOKENS]] = t.steps[RS_TILE_TOKENS];
     r->status_word = rs_status(&l->shape, s->starts, s->ids, &order_bad);
     for (uint32_t index = 0; status == STATUS_OK && index < rs_grid_tiles(&l->shape, fault); index++) {
         if (!rs_find_tile(&l->shape, s->starts, s->ids, order_bad, index, fault, &t.tile))
@@ -293,7 +289,7 @@ static enum status model_launch(const struct launch *l, const struct segments *s
             status = model_token_tile(l, &t, r, e);
     }
     free(t.b);
-    free(t.step);
+    free(t.busy);
     return status;
 }
 

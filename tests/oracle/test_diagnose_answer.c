@@ -9,8 +9,12 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "oracle/diagnose/report.h"
 #include "oracle/fragoracle.h"
 #include "oracle/io/file.h"
+#include "oracle/io/json.h"
+#include "tests/oracle/diagnose_kernels.h"
+#include "tests/support/alloc.h"
 #include "tests/support/scratch.h"
 
 static json_t *ask(const struct fo_diagnose_options *o, enum fo_verdict verdict, char **text)
@@ -106,6 +110,57 @@ static void fo_diagnose_bad_questions_are_refused(void **state)
     }
 }
 
+/* What an answer is made of, of a kernel with F01; the probe has its own test. */
+static enum status diagnose_shown(void *context, struct error *e)
+{
+    static const uint32_t tile[3] = {64, 64, 128};
+    const struct shown *s = context;
+    const struct coded_options o = {.P = s->r.map.P, .N = s->r.map.N, .K = s->r.map.K, .experts = 4};
+    const struct executor_limits limits = {0};
+    struct geometry g = {0};
+    struct diagnosis d;
+    struct smallest smallest;
+    json_t *document = NULL, *machine = json_object();
+    enum status status = machine ? geometry_make(&s->r.map, tile, &g, e) : error_set(e, STATUS_NO_MEMORY, "machine");
+    if (status == STATUS_OK)
+        status = diagnosis_make(&s->r, &g, &d, e);
+    if (status == STATUS_OK)
+        status = smallest_find(NULL, &o, &s->r, &smallest, e);
+    if (status == STATUS_OK) {
+        const struct report r = {"rs", "model", "bit-exact model", "again", o,       NULL,   &s->r, &d,
+                                 &g,   NULL,    &smallest,         NULL,    &limits, machine};
+        struct fo_answer answer = {0};
+        struct text text = {0};
+        document = report_json(&r);
+        if (document) {
+            report_text(&r, &text);
+            status = answer_make(report_verdict(&r), document, &text, &answer, e);
+        } else
+            status = error_set(e, STATUS_NO_MEMORY, "no memory for the answer");
+        if (status == STATUS_OK)
+            assert_non_null(strstr(answer.text, "F01"));
+        fo_answer_free(&answer);
+    }
+    json_decref(machine);
+    json_forget();
+    geometry_free(&g);
+    return status;
+}
+
+static void diagnosis_make_no_memory_is_clean(void **state)
+{
+    (void)state;
+    struct shown s;
+    struct chain chains[2];
+    struct choice c = {.is = hypothesis_at(0)};
+    shown_make(8, 16, 64, 4, true, &s);
+    c.is->choices(&s.g, c.is, &c);
+    chain_make(&s.g, &c, NULL, s.place, chains);
+    shown_as(&s, &chains[0]);
+    assert_true(alloc_check(diagnose_shown, NULL, &s) > 10);
+    shown_free(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +168,7 @@ int main(void)
         cmocka_unit_test(fo_diagnose_pack_order_is_named_shrunk_and_repeated),
         cmocka_unit_test_setup_teardown(fo_diagnose_out_holds_document_and_pictures, scratch_setup, scratch_teardown),
         cmocka_unit_test(fo_diagnose_bad_questions_are_refused),
+        cmocka_unit_test(diagnosis_make_no_memory_is_clean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
