@@ -255,7 +255,8 @@ static void write_zeros(struct tracer *r, const struct rs_tile *tile)
 {
     const struct source_map *m = r->m;
     for (uint32_t i = 0; i < tile->rows * m->N; i++) {
-        size_t at = rs_out_offset(&r->shape, tile->row + i / (uint32_t)m->N, i % (uint32_t)m->N);
+        /* a row from where its first feature lies, as in oracle/exec/model.c */
+        size_t at = rs_out_offset(&r->shape, tile->row + i / (uint32_t)m->N, 0) + i % m->N;
         if (at >= m->P * m->N) {
             r->t->outside = true;
             return;
