@@ -2,11 +2,11 @@
  * into a model executor of its own; the coded probe asks it, probes/explain.h says what it does, and both are held
  * against trace.c, which follows the mutant's addresses and asks nothing.
  *     mutants [COUNT [FIRST_SEED]]     default 12 from seed 1; from the root of the repository
- * Not counted: what does not compile, equals the right kernel, leaves an array, or writes an output twice and not alike.
- * Counted: the map is right when every observation is what the trace says; the stage is right when explain.h finds the
- * stage of the function that was changed (or names it as the other possibility). A change inside the decode mixes bits,
- * so that no address tells where a value came from: only its stage counts.
- * Exit status: 0 when at least 95 of 100 are right in both; 1; 2 for trouble. */
+ * Not counted: what does not compile, equals the right kernel, leaves an array, or writes an output twice and not
+ * alike. Counted: the map is right when every observation is what the trace says; the stage is right when explain.h
+ * finds the stage of the function that was changed (or names it as the other possibility). A change inside the decode
+ * mixes bits, so that no address tells where a value came from: only its stage counts. Exit status: 0 when at least 95
+ * of 100 are right in both; 1; 2 for trouble. */
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,8 +100,9 @@ static bool build(struct mutant *m, const char *folder)
         m->change[strcspn(m->change, "\n")] = '\0';
     if (f)
         fclose(f);
-    return shell("%s -I%s -I. %s -shared -Wl,-Bsymbolic -o %s/mutant.so tests/mutants/trace.c oracle/exec/model.c 2>/dev/null",
-                 FO_MUTANT_COMPILER, folder, FO_MUTANT_FLAGS, folder);
+    return shell(
+        "%s -I%s -I. %s -shared -Wl,-Bsymbolic -o %s/mutant.so tests/mutants/trace.c oracle/exec/model.c 2>/dev/null",
+        FO_MUTANT_COMPILER, folder, FO_MUTANT_FLAGS, folder);
 }
 
 /* Does the map say what the trace says? A scale from padding has no name. */
