@@ -68,7 +68,7 @@ kernel "$scratch/e"
 holds "decoded weights lie there" test -s "$scratch/e/w_0.npy"
 run 0 score --in "$scratch/e"
 says "experts 1, segments 1"
-says "note          not applicable: experts and segments (a dense product); block scales (all are 1)"
+says "note          not applicable: block scales (all are 1)"
 rm -rf "$scratch/e"
 run 0 emit --out "$scratch/e" --dense
 kernel "$scratch/e"
