@@ -17,7 +17,8 @@ static const char *const hold_name[HOLDS] = {
     "not asked", "right element", "wrong row",       "wrong column", "wrong row and column", "another tile or expert",
     "zero",      "unwritten",     "no single source"};
 
-/* What every element of the weights was seen to come from: the first wrong source, else the right one. */
+/* What every element of the weights was seen to come from: the first wrong source, else the right one. Outputs that
+ * were never written count where there are no others: they say nothing of A. */
 struct seen_elements {
     const struct source_map *m;
     uint32_t *found;  /* [N][K]; SOURCE_UNKNOWN where it was not asked; owned */
@@ -40,7 +41,8 @@ static void look(struct seen_elements *s)
                 uint32_t before = s->found[element], found = m->value[source_map_at(m, sweep, p, n)];
                 bool was_right = before < SOURCE_CODES &&
                                  before == source_value_code(m, (struct source_point){s->expert[element], at.n, at.k});
-                if (before == SOURCE_UNKNOWN || (was_right && found != wanted)) {
+                bool nothing = before == SOURCE_UNKNOWN || before == SOURCE_UNWRITTEN;
+                if (nothing || (was_right && found != wanted && found != SOURCE_UNWRITTEN)) {
                     s->found[element] = found;
                     s->expert[element] = at.expert;
                 }
@@ -112,11 +114,13 @@ static enum status draw(const char *path, const struct seen_elements *s, const s
     size_t n0, k0;
     choose(s, &n0, &k0);
     snprintf(subtitle, sizeof subtitle,
-             "A of one m64k16 step: features %zu..%zu, columns %zu..%zu; in each slot the element that it held", n0,
-             n0 + TILE - 1, k0, k0 + STEP - 1);
+             "A of one m64k16 step: features %zu..%zu, columns %zu..%zu; in each slot the element that the outputs "
+             "show there",
+             n0, n0 + TILE - 1, k0, k0 + STEP - 1);
     struct chart_texts texts = {title, subtitle,
                                 "Numbers are feature,column inside the tile. Four warps from left to right; of each "
-                                "lane the slots R0 low, R0 high, R1 low .. R3 high."};
+                                "lane the slots R0 low, R0 high, R1 low .. R3 high. What is wrong outside of A shows "
+                                "here as if it were A's."};
     struct chart_axis across = {"slot: warp x 8 + 2 x register + half", WARPS * SLOTS, 1, CELL_W},
                       down = {"lane", LANES, 1, CELL_H};
     enum status status = chart_make(&texts, &across, &down, HOLDS * CHART_ENTRY_HEIGHT, &c, e);
