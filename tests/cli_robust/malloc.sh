@@ -117,11 +117,11 @@ each 250 emit --shape 4,16,64 --out "$out"
 each 150 score --in "$work/emit" --out "$out" --json
 each 30 emit --shape 4,16,64 --no-scales --dense --weights-as hopper --out "$out"
 each 30 probe identity --subject "files:$work/emit" --json
-each 20 probe coded --on model --shape 2,16,64 --out "$out"
+each 8 probe coded --on model --shape 2,16,64 --out "$out"
 make_coded
-each 25 emit coded --shape 2,8,32 --weights-as bf16 --out "$out"
-each 25 score --in "$work/coded" --out "$out"
-each 15 probe coded --subject "files:$work/coded"
+each 8 emit coded --shape 2,8,32 --weights-as bf16 --out "$out"
+each 8 score --in "$work/coded" --out "$out"
+each 8 probe coded --subject "files:$work/coded"
 each 60 tap tests/cli/tap.ptx --out "$out" --ptxas none --all --json
 [[ ${FRAGORACLE_MALLOC-} != all ]] || each 30 check --on model --out "$out" --json
 finish
