@@ -123,21 +123,6 @@ static void session_end(struct session *s)
     coded_result_free(&s->result);
 }
 
-static void add_report(struct run_report *total, const struct run_report *r)
-{
-    if (total->launches == 0) {
-        memcpy(total->kernel, r->kernel, sizeof total->kernel);
-        memcpy(total->tile, r->tile, sizeof total->tile);
-    }
-    total->launches += r->launches;
-    total->tiles += r->tiles;
-    total->wgmma += r->wgmma;
-    total->wgmma_expected += r->wgmma_expected;
-    total->a_checksum += r->a_checksum;
-    if (total->status_word == 0)
-        total->status_word = r->status_word;
-}
-
 static enum status load(struct session *s, struct error *e)
 {
     s->result.loads++;
@@ -162,7 +147,7 @@ static enum status launch(struct session *s, const struct segments *segments, st
             guard->status_word = report.status_word;
         report.status_word = 0;
     }
-    add_report(&s->result.report, &report);
+    run_report_add(&s->result.report, &report);
     return STATUS_OK;
 }
 

@@ -34,6 +34,9 @@ struct run_report {
     uint32_t status_word;    /* as segments.h says */
 };
 
+/* Sums over launches: kernel and tile of the first, the first status word that is not 0. total: zeroed before. */
+void run_report_add(struct run_report *total, const struct run_report *r);
+
 /* What a subject cannot be asked; zeros where it takes everything that the types of this header can say. Probes adapt,
  * and say what is not applicable. */
 struct executor_limits {

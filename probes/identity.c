@@ -170,21 +170,6 @@ static void session_end(struct session *s)
     identity_result_free(&s->result);
 }
 
-static void add_report(struct run_report *total, const struct run_report *r)
-{
-    if (total->launches == 0) {
-        memcpy(total->kernel, r->kernel, sizeof total->kernel);
-        memcpy(total->tile, r->tile, sizeof total->tile);
-    }
-    total->launches += r->launches;
-    total->tiles += r->tiles;
-    total->wgmma += r->wgmma;
-    total->wgmma_expected += r->wgmma_expected;
-    total->a_checksum += r->a_checksum;
-    if (total->status_word == 0)
-        total->status_word = r->status_word;
-}
-
 /* Expect `count` passes from `first` on, in one product of all their rows. In it, the rows that no segment covers are
  * given to expert -1, whose rows the contract makes zero. */
 static enum status expect(struct session *s, size_t first, size_t count, struct error *e)
@@ -212,7 +197,7 @@ static enum status launch(const struct session *s, const struct bf16 *x, struct 
         out[i] = poison;
     enum status status = s->subject->run(s->subject->self, x, &s->segments.s, poison, out, &report, e);
     if (status == STATUS_OK)
-        add_report(total, &report);
+        run_report_add(total, &report);
     return status;
 }
 
@@ -260,7 +245,7 @@ static enum status run_pass(struct session *s, size_t pass, const struct bf16 *x
         memcpy(all->shown_expected, expected, elements * sizeof *expected);
     }
     score_add(&all->total, &r->score);
-    add_report(&all->report, &r->report);
+    run_report_add(&all->report, &r->report);
     return STATUS_OK;
 }
 

@@ -105,21 +105,6 @@ static void session_end(struct session *s)
     free(s->out[1]);
 }
 
-static void add_report(struct run_report *total, const struct run_report *r)
-{
-    if (total->launches == 0) {
-        memcpy(total->kernel, r->kernel, sizeof total->kernel);
-        memcpy(total->tile, r->tile, sizeof total->tile);
-    }
-    total->launches += r->launches;
-    total->tiles += r->tiles;
-    total->wgmma += r->wgmma;
-    total->wgmma_expected += r->wgmma_expected;
-    total->a_checksum += r->a_checksum;
-    if (total->status_word == 0)
-        total->status_word = r->status_word;
-}
-
 static enum status launch(struct session *s, struct bf16 poison, struct bf16 *out, struct error *e)
 {
     struct run_report report = {0};
@@ -128,7 +113,7 @@ static enum status launch(struct session *s, struct bf16 poison, struct bf16 *ou
     enum status status = s->subject->run(s->subject->self, s->x, &s->segments.s, poison, out, &report, e);
     if (status == STATUS_OK) {
         s->result.miscounted += report.wgmma != report.wgmma_expected;
-        add_report(&s->result.report, &report);
+        run_report_add(&s->result.report, &report);
     }
     return status;
 }
