@@ -23,12 +23,12 @@ assert len(sizes) == len(sidecar["arguments"]) == 12
 for size, name in zip(sizes, sidecar["arguments"]):
     assert size == ("32" if name in "P N K E A".split() else "64"), name
 PYTHON
-if "$fragoracle" list | grep -q "gpu .*driver"; then
+if "$fragoracle" list | grep -q "gpu *absent"; then
+    trouble "no " probe coded --subject "module:$scratch/module.ptx"
+else
     for kind in identity coded; do
         run 0 probe $kind --subject "module:$scratch/module.ptx"
         says "verdict: conforms"
     done
-else
-    trouble "no " probe coded --subject "module:$scratch/module.ptx"
 fi
 finish
