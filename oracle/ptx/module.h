@@ -6,7 +6,7 @@
 #ifndef FO_ORACLE_PTX_MODULE_H
 #define FO_ORACLE_PTX_MODULE_H
 
-#include "oracle/ptx/lex.h"
+#include "reference/ptx/lex.h"
 #include "oracle/ptx/symbols.h"
 
 enum ptx_kind {

@@ -1,4 +1,4 @@
-#include "oracle/ptx/lex.h"
+#include "reference/ptx/lex.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "oracle/ptx/lex.h"
+#include "reference/ptx/lex.h"
 
 /* The tokens of a text, kind by kind and with the places, as one string. */
 static void expect_tokens(const char *text, const char *wanted)

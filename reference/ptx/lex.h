@@ -3,8 +3,8 @@
  * A name holds no dot: `%tid.x` is a name and a dot token, an opcode is a name and its modifiers. A dot token takes in
  * the double colons of a modifier (`.shared::cta`). Comments and blanks are passed over.
  * source: PTX ISA, "Syntax": source format, comments, identifiers, constants. */
-#ifndef FO_ORACLE_PTX_LEX_H
-#define FO_ORACLE_PTX_LEX_H
+#ifndef FO_REFERENCE_PTX_LEX_H
+#define FO_REFERENCE_PTX_LEX_H
 
 #include <stdbool.h>
 
