@@ -57,6 +57,7 @@ struct vm_warp {
     /* An operation of two parts (arrive, then wait) notes here which lanes are between them, and for what. */
     uint32_t between;
     uint64_t ticket[VM_LANES];
+    uint32_t carry; /* CC.CF of each lane */
     uint64_t *row;  /* [program->rows][VM_LANES] */
     uint8_t *local; /* [VM_LANES][local_bytes] */
     struct vm_wgmma *wgmma;
