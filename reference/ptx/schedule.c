@@ -180,14 +180,6 @@ static uint32_t list_waiters(struct vm_cluster *c, struct waiter list[WAITERS])
     return count;
 }
 
-static const char *instruction_name(const struct vm_instruction *i, char *text, size_t size)
-{
-    int used = snprintf(text, size, "%s", i->opcode ? i->opcode : "?");
-    for (uint32_t n = 0; n < i->words && used >= 0 && (size_t)used < size; n++)
-        used += snprintf(text + used, size - (size_t)used, ".%s", i->word[n]);
-    return text;
-}
-
 /* Nobody goes on and nothing is pending: say who waits where. */
 static void tell_deadlock(struct vm_cluster *c)
 {
@@ -201,7 +193,7 @@ static void tell_deadlock(struct vm_cluster *c)
         char one[192];
         int length = snprintf(one, sizeof one, "%s%u warp%s of block (%u,%u,%u) wait%s in line %u (%s)", n ? ", " : "",
                               list[n].warps, list[n].warps == 1 ? "" : "s", at[0], at[1], at[2],
-                              list[n].warps == 1 ? "s" : "", i->line, instruction_name(i, name, sizeof name));
+                              list[n].warps == 1 ? "s" : "", i->line, vm_instruction_name(i, name, sizeof name));
         if (used + (size_t)length + 16 > sizeof text) {
             snprintf(text + used, sizeof text - used, " and others");
             break;

@@ -84,6 +84,9 @@ void vm_write_operand(struct vm_warp *w, const struct vm_operand *o, const uint6
 /* The addresses of an address operand, before any space is applied. */
 void vm_read_addresses(const struct vm_warp *w, const struct vm_operand *o, uint64_t address[VM_LANES]);
 
+/* "setp.eq.u32", for messages; returns text. */
+const char *vm_instruction_name(const struct vm_instruction *i, char *text, size_t size);
+
 /* Stop the machine: what a kernel may not do (an access outside, a deadlock) or what the machine cannot (an instruction
  * that is not modelled: STATUS_UNSUPPORTED). The line of the instruction is said. returns VM_FAULT. */
 enum vm_step vm_fault(struct vm_warp *w, const struct vm_instruction *i, enum status s, const char *why, ...)
