@@ -138,6 +138,9 @@ static enum status stages_of(struct question *q, struct error *e)
         .pairs = {r->pair_planes, r->pair, coded_pair_code, coded_pair_scale, r->scale_planes == 0},
         .dense_count = r->dense_count,
         .dense_differing = r->dense_differing,
+        .special_count = r->special.count,
+        .special_differing = r->special.differing,
+        .special_nan_is_infinite = r->special.nan_is_infinite,
         .changes = !r->repeats,
         .guard_wrong = r->guard.asked ? (int64_t)(r->guard.wrong > 0) : -1};
     memcpy(ask.tile, r->report.tile, sizeof ask.tile);

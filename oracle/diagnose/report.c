@@ -251,6 +251,8 @@ size_t report_not_asked(const struct report *r, const char *what[REPORT_NOT_ASKE
         what[count++] = "bad segments (the subject takes legal ones)";
     if (r->r->pair_planes == 0)
         what[count++] = "decoding (its type has no value for some of the codes)";
+    if (r->r->special.count == 0)
+        what[count++] = "special weights: Inf and NaN (its type or its scales have none)";
     return count;
 }
 
@@ -268,6 +270,9 @@ void report_text(const struct report *r, struct text *t)
             text_of_unknown(t, r);
         if (r->r->dense_differing && r->d->right.differing == 0)
             text_of_line(t, "sums", "%zu of %zu of the dense product differ", r->r->dense_differing, r->r->dense_count);
+        if (r->r->special.differing && r->d->right.differing == 0)
+            text_of_line(t, "special", "%zu of %zu sums of NaN, Inf and subnormal weights differ",
+                         r->r->special.differing, r->r->special.count);
         text_of_other_signs(t, r->r);
         text_of_counts(t, r->r);
     }

@@ -26,7 +26,7 @@ struct report {
 
 enum fo_verdict report_verdict(const struct report *r);
 /* What the subject could not be asked, in words: their number. */
-enum { REPORT_NOT_ASKED = 4 };
+enum { REPORT_NOT_ASKED = 5 };
 size_t report_not_asked(const struct report *r, const char *what[REPORT_NOT_ASKED]);
 void report_text(const struct report *r, struct text *t);
 json_t *report_json(const struct report *r); /* a new reference, NULL without memory */

@@ -142,6 +142,9 @@ static void add_result(json_t *document, const struct report *r)
                                   r->r->scale_planes ? json_of_count(&c.scale) : json_string("not-applicable"), "row",
                                   json_of_count(&c.row)));
     json_object_set_new(document, "repeats", json_boolean(r->r->repeats));
+    json_object_set_new(document, "special",
+                        json_pack("{s:I, s:I}", "compared", (json_int_t)r->r->special.count, "differing",
+                                  (json_int_t)r->r->special.differing));
     json_object_set_new(document, "dense",
                         json_pack("{s:I, s:I}", "compared", (json_int_t)r->r->dense_count, "differing",
                                   (json_int_t)r->r->dense_differing));
@@ -169,12 +172,15 @@ json_t *report_json(const struct report *r)
     return document;
 }
 
-/* Rows and columns of the launch that shows most: the dense product where it differs, else a sweep of a pair plane. */
+/* Rows and columns of the launch that shows most: the special plane where nothing of the map differs, the dense product
+ * where it differs, else a sweep of a pair plane. */
 static enum status write_lines(const struct report *r, const char *folder, const char *title, struct error *e)
 {
     const struct coded_result *c = r->r;
     const struct source_map *m = &c->map;
     size_t outputs = m->P * m->N, most = 0, shown = 0;
+    if (c->special.differing && r->d->right.differing == 0)
+        return heatmap_maps(folder, c->special.found, c->special.expected, m->P, m->N, title, e);
     if (c->dense_differing)
         return heatmap_maps(folder, c->dense, c->dense_expected, m->P, m->N, title, e);
     const struct chain right = {.g = r->g, .place = r->g->place};
