@@ -9,7 +9,8 @@
 
 #define DIAGNOSIS_SCHEMA "fragoracle.diagnosis/1"
 
-/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; all strings borrowed. */
+/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; d also where no names were asked for;
+ * all strings borrowed. */
 struct report {
     const char *subject, *executor, *fidelity, *repeat;
     struct coded_options asked;
@@ -17,8 +18,8 @@ struct report {
     const struct coded_result *r;
     const struct diagnosis *d;
     const struct geometry *g;
-    const struct explanation *stages; /* NULL for one that conforms */
-    const struct smallest *smallest;  /* likewise */
+    const struct explanation *stages; /* NULL for one that conforms, where names were asked for */
+    const struct smallest *smallest;  /* NULL for one that conforms, and where they were not */
     const char *repeat_smallest;      /* NULL: it is what `repeat` asks */
     const struct executor_limits *limits;
     const json_t *machine;
