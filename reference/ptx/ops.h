@@ -27,7 +27,8 @@ extern const struct vm_op vm_ops_convert_pack[];  /* cvt to and from pairs of na
 extern const struct vm_op vm_ops_compare[];       /* setp set selp slct */
 extern const struct vm_op
     vm_ops_move[]; /* mov (vectors, symbols, special registers), cvta, isspacep, mapa, getctarank */
-extern const struct vm_op vm_ops_memory[]; /* ld st atom red prefetch ..., ldu, fence/membar without proxies */
+extern const struct vm_op vm_ops_memory[]; /* ld st prefetch ..., ldu, fence/membar without proxies */
+extern const struct vm_op vm_ops_atomic[]; /* atom red */
 extern const struct vm_op vm_ops_matrix[]; /* ldmatrix stmatrix movmatrix */
 extern const struct vm_op vm_ops_warp[];   /* shfl vote match activemask elect redux bar.warp.sync */
 extern const struct vm_op
