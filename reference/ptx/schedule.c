@@ -11,6 +11,7 @@ enum {
     QUANTUM = 128,  /* instructions of a turn */
     PATIENCE = 4,   /* turns that a runnable lane goes without one before those ahead of it are held */
     ROUNDS = 1024,  /* of one vm_cluster_go */
+    GLANCE = 16,    /* rounds without a store: whoever goes on like this may be polling */
     WAITERS = 64,   /* places that a deadlock is told of */
     IDLE_ROUNDS = 2 /* an arrival late in one round is seen by those that wait in the next */
 };
@@ -27,29 +28,13 @@ static void set_pc(struct vm_warp *w, uint32_t lanes, uint32_t pc)
             w->pc[lane] = pc;
 }
 
-/* The end of the function that an instruction belongs to. */
-static uint32_t function_end(struct vm_warp *w, uint32_t pc)
-{
-    const struct vm_program *p = vm_warp_program(w);
-    if (pc - w->begin < w->end - w->begin)
-        return w->end;
-    for (uint32_t f = 0; f < p->functions; f++)
-        if (pc - p->function[f].first < p->function[f].instructions) {
-            w->begin = p->function[f].first;
-            w->end = w->begin + p->function[f].instructions;
-            return w->end;
-        }
-    return pc;
-}
-
 /* Those of the runnable lanes that stand lowest, up to where the next ones stand. */
-static struct group choose_group(struct vm_warp *w, uint32_t runnable)
+static struct group choose_group(const struct vm_warp *w, uint32_t runnable)
 {
-    struct group g = {.pc = UINT32_MAX};
+    struct group g = {.pc = UINT32_MAX, .stop = UINT32_MAX};
     for (unsigned lane = 0; lane < VM_LANES; lane++)
         if (runnable >> lane & 1 && w->pc[lane] < g.pc)
             g.pc = w->pc[lane];
-    g.stop = function_end(w, g.pc);
     for (unsigned lane = 0; lane < VM_LANES; lane++) {
         if (!(runnable >> lane & 1))
             continue;
@@ -92,8 +77,6 @@ static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
             set_pc(w, active, g.pc);
         return step == VM_WAIT ? active : 0;
     }
-    if (g.pc == w->end)
-        vm_fault(w, &p->instruction[g.pc - 1], STATUS_SUBJECT, "threads run on behind the last instruction");
     set_pc(w, g.lanes, g.pc);
     return 0;
 }
@@ -170,7 +153,7 @@ static uint32_t list_waiters(struct vm_cluster *c, struct waiter list[WAITERS])
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < c->blocks; rank++)
         for (uint32_t n = 0; n < c->block[rank].warps; n++) {
-            struct vm_warp *w = &c->block[rank].warp[n];
+            const struct vm_warp *w = &c->block[rank].warp[n];
             for (uint32_t left = w->alive; left;) {
                 struct group g = choose_group(w, left);
                 count_waiter(list, &count, &c->block[rank], g.pc);
@@ -211,26 +194,43 @@ static bool is_any(const struct vm_pending *p, const void *with)
     return true;
 }
 
-enum vm_going vm_cluster_go(struct vm_cluster *c)
+/* One round. returns VM_ENDED when all blocks have. */
+static enum vm_going go_round(struct vm_cluster *c)
 {
-    for (uint32_t round = 0; round < ROUNDS && !c->faulted; round++) {
-        uint32_t steps = 0, ended = 0;
-        for (uint32_t rank = 0; rank < c->blocks && !c->faulted; rank++) {
-            if (!c->block[rank].ended)
-                steps += go_round_block(&c->block[rank]);
-            ended += c->block[rank].ended;
-        }
-        if (ended == c->blocks && !c->faulted)
-            return VM_ENDED;
-        c->idle = steps ? 0 : c->idle + 1;
-        if (c->idle < IDLE_ROUNDS || c->faulted)
-            continue;
+    uint32_t steps = 0, ended = 0;
+    for (uint32_t rank = 0; rank < c->blocks && !c->faulted; rank++) {
+        if (!c->block[rank].ended)
+            steps += go_round_block(&c->block[rank]);
+        ended += c->block[rank].ended;
+    }
+    if (c->faulted)
+        return VM_BROKEN;
+    if (ended == c->blocks)
+        return VM_ENDED;
+    c->rounds++;
+    c->idle = steps ? 0 : c->idle + 1;
+    if (c->idle >= IDLE_ROUNDS) {
         c->idle = IDLE_ROUNDS - 1;
         if (!vm_pending_complete_one(c) && !c->faulted)
             tell_deadlock(c);
-    }
-    /* Whoever polls without waiting shall see in the end what has been started. */
-    if (!c->faulted)
+    } else if (c->rounds % ROUNDS == 0) {
+        /* Whoever polls without waiting shall see in the end what has been started. */
         vm_pending_complete(c, is_any, NULL);
+    }
     return c->faulted ? VM_BROKEN : VM_GOING;
+}
+
+enum vm_going vm_cluster_go(struct vm_cluster *c)
+{
+    enum vm_going going = VM_GOING;
+    uint64_t writes = c->writes;
+    for (uint32_t round = 1; going == VM_GOING && round <= ROUNDS; round++) {
+        going = go_round(c);
+        if (round % GLANCE)
+            continue;
+        if (c->writes == writes)
+            break;
+        writes = c->writes;
+    }
+    return going;
 }

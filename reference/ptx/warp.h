@@ -44,6 +44,7 @@ struct vm_cluster {
     const char *approximate;                  /* the first that was, for the report */
     uint32_t fences;                          /* of proxies, so far (memory.h) */
     uint32_t idle;                            /* rounds without any progress, in a row (schedule.c) */
+    uint64_t rounds, writes;                  /* so far; of memory */
     bool faulted;                             /* nothing of this cluster goes on */
 };
 
@@ -65,7 +66,6 @@ struct vm_warp {
     uint64_t steps;            /* instructions executed */
     uint32_t flights;          /* kept by ops/wgmma.c: not 0 while registers of a wgmma are in flight */
     uint32_t fenced[VM_LANES]; /* cluster->fences after the lane's last proxy fence (memory.h) */
-    uint32_t begin, end;       /* of the function that the last group was in (schedule.c) */
     uint32_t held, starved;    /* whose turn it is not, and for how many turns some have had none (schedule.c) */
 };
 

@@ -177,7 +177,6 @@ static void run_what_ends_a_kernel_badly_is_told_with_its_place(void **state)
     } bad[] = {
         {"\ntrap;\nret;", "k.ptx: block (0,0,0), warp 0: line 7, column 1: lane 0 executes trap", STATUS_SUBJECT},
         {"mov.u32 %r1, %laneid; setp.eq.u32 %p1, %r1, 9; @%p1 brkpt; ret;", "lane 9 executes brkpt", STATUS_SUBJECT},
-        {"mov.u32 %r1, 1; bra L; ret; L: add.u32 %r1, %r1, 1;", "behind the last instruction", STATUS_SUBJECT},
         {"L: bra L;", "did not end within 5000 instructions", STATUS_SUBJECT},
         {"setp.eq.u32 %p1, 1, 2; @%p1 tex.1d.v4.s32.s32 _, _; txq.width.b32 %r1, [%r2]; ret;",
          "`txq.width.b32` is not modelled", STATUS_UNSUPPORTED},
