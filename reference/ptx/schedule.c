@@ -28,22 +28,28 @@ static void set_pc(struct vm_warp *w, uint32_t lanes, uint32_t pc)
             w->pc[lane] = pc;
 }
 
-/* Those of the runnable lanes that stand lowest, up to where the next ones stand. */
+/* Those of the runnable lanes that stand lowest, up to where others stand further on: runnable or not, who gets there
+ * first stays for them, for what follows may need them together. */
 static struct group choose_group(const struct vm_warp *w, uint32_t runnable)
 {
     struct group g = {.pc = UINT32_MAX, .stop = UINT32_MAX};
     for (unsigned lane = 0; lane < VM_LANES; lane++)
         if (runnable >> lane & 1 && w->pc[lane] < g.pc)
             g.pc = w->pc[lane];
-    for (unsigned lane = 0; lane < VM_LANES; lane++) {
-        if (!(runnable >> lane & 1))
-            continue;
-        if (w->pc[lane] == g.pc)
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (runnable >> lane & 1 && w->pc[lane] == g.pc)
             g.lanes |= UINT32_C(1) << lane;
-        else if (w->pc[lane] < g.stop)
+        else if (w->alive >> lane & 1 && w->pc[lane] > g.pc && w->pc[lane] < g.stop)
             g.stop = w->pc[lane];
-    }
     return g;
+}
+
+static bool is_anybody_at(const struct vm_warp *w, uint32_t lanes, uint32_t pc)
+{
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (lanes >> lane & 1 && w->pc[lane] == pc)
+            return true;
+    return false;
 }
 
 static uint32_t guarded(const struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
@@ -65,7 +71,7 @@ static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
         enum vm_step step = VM_NEXT;
         if (active && w->flights && !vm_wgmma_flight(w, i, active))
             step = VM_FAULT;
-        else if (active && active == g.lanes && i->run == vm_control_branch)
+        else if (active && active == w->alive && i->run == vm_control_branch)
             g.pc = vm_control_target(p, i) - 1; /* all together: the way of most branches */
         else if (active)
             step = i->run(w, i, active);
@@ -99,6 +105,10 @@ static uint32_t take_turn(struct vm_warp *w)
     w->held = 0;
     while (steps < QUANTUM && (w->alive & ~waiting) && !w->block->cluster->faulted) {
         struct group g = choose_group(w, w->alive & ~waiting);
+        if (waiting && is_anybody_at(w, w->alive & waiting, g.pc)) {
+            waiting |= g.lanes;
+            continue;
+        }
         waiting |= run_group(w, g, &steps);
         went |= g.lanes;
     }

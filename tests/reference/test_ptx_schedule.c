@@ -108,7 +108,7 @@ static void run_branch_by_index_each_lane_finds_its_target(void **state)
 /* h(x, y) = x * 1000 + y, or 1 where x is odd; g(x) = h(x, 5) + h(x, 6). */
 #define FUNCTIONS                                                                                                      \
     PTX_HEAD ".func (.param .b32 res) h(.param .b32 x, .param .b64 y)\n{\n.reg .b32 %r<8>; .reg .b64 %rd<4>;\n"        \
-             ".reg .pred %p<2>;\nld.param.u32 %r1, [x]; ld.param.u64 %rd1, [y]; cvt.u32.u64 %r2, %rd1;\n"              \
+             ".reg .pred %p<2>;\nld.param.u32 %r1, [x]; ld.param.u64 %rd1, [y]; mov.b64 {%r2, %r3}, %rd1;\n"           \
              "and.b32 %r3, %r1, 1; setp.eq.u32 %p1, %r3, 0; @%p1 bra L;\nst.param.b32 [res], 1; ret;\n"                \
              "L: mad.lo.s32 %r4, %r1, 1000, %r2; st.param.b32 [res], %r4; ret;\n}\n"                                   \
              ".func (.param .b32 res) g(.param .b32 x)\n{\n.reg .b32 %r<8>; .reg .b64 %rd<4>;\n"                       \
@@ -240,17 +240,16 @@ static void run_blocks_wait_for_later_ones_all_end(void **state)
 
 static void run_faults_of_several_blocks_the_first_block_speaks(void **state)
 {
-    struct vm *v =
-        ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<8>;\n"
-                          "mov.u32 %r1, %ctaid.x; setp.gt.u32 %p1, %r1, 4; @%p1 trap;\n"
-                          "mov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1; setp.lt.u32 %p2, %r2, 2000; @%p2 bra L;\n"
-                          "setp.ge.u32 %p1, %r1, 3; @%p1 brkpt; ret;\n}\n");
+    struct vm *v = ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<8>;\n"
+                                     "mov.u32 %r1, %ctaid.x; setp.gt.u32 %p1, %r1, 4; @%p1 trap;\n"
+                                     "mov.u32 %r2, 0;\nL: add.u32 %r2, %r2, 1; setp.lt.u32 %p2, %r2, 300; @%p2 bra L;\n"
+                                     "setp.ge.u32 %p1, %r1, 3; @%p1 brkpt; ret;\n}\n");
     struct vm_launch l = ptx_launch(64, 32, NULL, 0);
     int threads = omp_get_max_threads();
     (void)state;
     for (int n = 1; n <= 4; n++) {
         omp_set_num_threads(n);
-        ptx_expect_fault(v, &l, STATUS_SUBJECT, "block (3,0,0), warp 0: line 8, column ");
+        ptx_expect_fault(v, &l, STATUS_SUBJECT, "block (3,0,0), warp 0: line 11, column ");
     }
     omp_set_num_threads(threads);
     vm_free(v);
@@ -327,6 +326,224 @@ static void run_launch_out_of_bounds_is_refused(void **state)
     vm_free(v);
 }
 
+/* Sums of 1 .. threads by halves, each thread on its own part of shared memory. */
+static void run_sum_over_shared_memory_with_barriers_is_exact(void **state)
+{
+    struct vm *v = ptx_make(
+        PTX_HEAD ".extern .shared .align 4 .b8 parts[];\n"
+                 ".visible .entry k(.param .u64 out)\n{\n.reg .pred %p<4>;\n.reg .b32 %r<12>;\n.reg .b64 %rd<4>;\n"
+                 "ld.param.u64 %rd1, [out]; mov.u32 %r1, %tid.x; mov.u32 %r2, parts; mad.lo.s32 %r3, %r1, 4, %r2;\n"
+                 "mov.u32 %r4, %ctaid.x; mad.lo.s32 %r5, %r4, 1000, %r1; st.shared.u32 [%r3], %r5;\n"
+                 "mov.u32 %r6, %ntid.x;\n"
+                 "L: shr.u32 %r6, %r6, 1; bar.sync 0; setp.eq.u32 %p1, %r6, 0; @%p1 bra OUT;\n"
+                 "setp.ge.u32 %p2, %r1, %r6; @%p2 bra L;\n"
+                 "mad.lo.s32 %r7, %r6, 4, %r3; ld.shared.u32 %r8, [%r7]; ld.shared.u32 %r9, [%r3];\n"
+                 "add.u32 %r9, %r9, %r8; st.shared.u32 [%r3], %r9; bra L;\n"
+                 "OUT: setp.ne.u32 %p3, %r1, 0; @%p3 bra END; ld.shared.u32 %r9, [%r2];\n"
+                 "mul.wide.u32 %rd2, %r4, 4; add.s64 %rd1, %rd1, %rd2; st.global.u32 [%rd1], %r9;\nEND: ret;\n}\n");
+    enum { BLOCKS = 20, THREADS = 256 };
+    uint64_t out = ptx_alloc(v, "out", 4 * BLOCKS);
+    struct vm_launch l = ptx_launch(BLOCKS, THREADS, &out, sizeof out);
+    l.dynamic_shared = 4 * THREADS;
+    int threads = omp_get_max_threads();
+    uint64_t steps = 0;
+    (void)state;
+    for (int n = 1; n <= 4; n++) {
+        uint64_t before = v->report.steps;
+        omp_set_num_threads(n);
+        memset(vm_bytes(v, out), 0, 4 * BLOCKS);
+        ptx_expect(v, &l);
+        const uint32_t *got = vm_bytes(v, out);
+        for (uint32_t b = 0; b < BLOCKS; b++)
+            assert_int_equal(got[b], THREADS * 1000 * b + THREADS * (THREADS - 1) / 2);
+        assert_true(steps == 0 || steps == v->report.steps - before);
+        steps = v->report.steps - before;
+    }
+    omp_set_num_threads(threads);
+    l.dynamic_shared = 4 * THREADS - 4;
+    ptx_expect_fault(v, &l, STATUS_SUBJECT, "block (0,0,0), warp 7: line 11, column");
+    vm_free(v);
+}
+
+static void run_where_nobody_goes_on_tells_who_waits(void **state)
+{
+    struct vm *v = ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<12>;\n"
+                                     "mov.u32 %r1, %tid.x; mov.u32 %r2, %ctaid.x; add.u32 %r3, %r1, %r2;\n"
+                                     "setp.lt.u32 %p1, %r1, 64; setp.eq.u32 %p2, %r2, 1; @!%p2 ret;\n@%p1 bra L;\n"
+                                     "bar.sync 1, 128;\nret;\nL:\nbar.sync 2, 96;\nret;\n}\n");
+    struct vm_launch l = ptx_launch(3, 160, NULL, 0);
+    (void)state;
+    ptx_expect_fault(v, &l, STATUS_SUBJECT,
+                     "line 14, column 1: deadlock: 2 warps of block (1,0,0) wait in line 14 (bar.sync), "
+                     "3 warps of block (1,0,0) wait in line 11 (bar.sync)");
+    vm_free(v);
+}
+
+/* Something pending that notes when it was done, begun by the first nanosleep of each warp; the second one waits for
+ * as many as `awaited` says. */
+struct noted {
+    struct vm_pending pending;
+    int number;
+};
+
+static int done[16], dones, awaited;
+
+static bool note(struct vm_pending *p)
+{
+    done[dones++] = ((struct noted *)p)->number;
+    return ((struct noted *)p)->number != 7 ||
+           vm_fault(p->warp, p->instruction, STATUS_SUBJECT, "number %d", 7) != VM_FAULT;
+}
+
+static enum vm_step begin_three(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    (void)lanes;
+    for (int n = 0; n < 3; n++) {
+        struct noted one = {.pending = {.warp = w, .instruction = i, .on_mbarrier = n == 1, .complete = note},
+                            .number = (int)w->index * 3 + n};
+        if (vm_pending_begin(&one.pending, sizeof one) != VM_NEXT)
+            return VM_FAULT;
+    }
+    return VM_NEXT;
+}
+
+static enum vm_step await_some(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    (void)w;
+    (void)i;
+    (void)lanes;
+    return dones >= awaited ? VM_NEXT : VM_WAIT;
+}
+
+static struct vm *make_pending(const char *between)
+{
+    char text[400];
+    snprintf(text, sizeof text,
+             PTX_HEAD ".visible .entry k()\n{\n.reg .pred %%p<4>;\n.reg .b32 %%r<4>;\nnanosleep.u32 1;\n%s\n"
+                      "nanosleep.u32 2;\nret;\n}\n",
+             between);
+    struct vm *v = ptx_make(text);
+    int seen = 0;
+    for (uint32_t n = 0; n < v->program.instructions; n++)
+        if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
+            v->program.instruction[n].run = seen++ ? await_some : begin_three;
+    dones = 0;
+    return v;
+}
+
+static void pending_is_done_when_nobody_goes_on_mbarriers_first(void **state)
+{
+    static const int late[] = {1, 4, 0, 2, 3, 5}, early[] = {0, 1, 2, 3, 4, 5}, ends[] = {0, 1, 2, 3, 4, 5};
+    (void)state;
+    for (int most = 0; most <= 6; most++) {
+        struct vm *v = make_pending("");
+        struct vm_launch l = ptx_launch(1, 64, NULL, 0);
+        awaited = most;
+        ptx_expect(v, &l);
+        assert_int_equal(dones, 6); /* what nobody awaited is done as the block ends */
+        assert_memory_equal(done, late, sizeof *done * (size_t)(most < 2 ? most : 2));
+        if (most == 0)
+            assert_memory_equal(done, ends, sizeof ends);
+        if (most == 6)
+            assert_memory_equal(done, late, sizeof late);
+        dones = 0;
+        l.order = VM_EARLY;
+        ptx_expect(v, &l);
+        assert_memory_equal(done, early, sizeof early);
+        awaited = 7;
+        dones = 0;
+        ptx_expect_fault(v, &l, STATUS_SUBJECT, "deadlock: 2 warps of block (0,0,0) wait in line 10 (nanosleep.u32)");
+        vm_free(v);
+    }
+}
+
+static void pending_fault_of_a_completion_stops_the_kernel(void **state)
+{
+    (void)state;
+    for (int order = VM_LATE; order <= VM_EARLY; order++) {
+        struct vm *v = make_pending("");
+        struct vm_launch l = ptx_launch(1, 96, NULL, 0);
+        l.order = (enum vm_order)order;
+        awaited = 9;
+        ptx_expect_fault(v, &l, STATUS_SUBJECT, "block (0,0,0), warp 2: line 8, column 1: number 7");
+        vm_free(v);
+    }
+}
+
+static enum vm_step poll_some(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (lanes >> lane & 1)
+            w->pc[lane] = (uint32_t)(i - vm_warp_program(w)->instruction) + (dones >= awaited);
+    return VM_JUMPED;
+}
+
+/* Who polls never waits: what is pending is done all the same. */
+static void pending_is_done_in_the_end_while_others_poll(void **state)
+{
+    struct vm *v = make_pending("");
+    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
+    (void)state;
+    for (uint32_t n = 0; n < v->program.instructions; n++)
+        if (v->program.instruction[n].run == await_some)
+            v->program.instruction[n].run = poll_some;
+    awaited = 3;
+    l.most_steps = 10000000;
+    ptx_expect(v, &l);
+    vm_free(v);
+}
+
+/* Lanes whose guard is off do not wait with the others. */
+static void run_guard_off_lanes_pass_a_wait(void **state)
+{
+    struct vm *v = make_pending("mov.u32 %r1, %tid.x; setp.eq.u32 %p1, %r1, 5; @%p1");
+    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
+    (void)state;
+    awaited = 4;
+    ptx_expect_fault(v, &l, STATUS_SUBJECT, "deadlock: 1 warp of block (0,0,0) waits in line 10 (nanosleep.u32)");
+    assert_int_equal(dones, 3);
+    vm_free(v);
+}
+
+static enum vm_step endanger(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    (void)lanes;
+    vm_hazard(w, i, i->line % 2 ? "odd" : "even", "block %u", w->block->at[0]);
+    vm_hazard(w, i, "any", "x");
+    vm_approximate(w, w->block->at[0] < 5 ? "first" : "later");
+    return VM_NEXT;
+}
+
+static void run_hazards_are_kept_once_a_line_and_counted(void **state)
+{
+    struct vm *v =
+        ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<4>;\n"
+                          "bra B;\nA:\nnanosleep.u32 1;\nbra C;\nB:\nnanosleep.u32 2;\nbra A;\nC:\nret;\n}\n");
+    struct vm_launch l = ptx_launch(40, 64, NULL, 0);
+    int threads = omp_get_max_threads();
+    (void)state;
+    for (uint32_t n = 0; n < v->program.instructions; n++)
+        if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
+            v->program.instruction[n].run = endanger;
+    for (int n = 1; n <= 4; n++) {
+        memset(&v->report, 0, sizeof v->report);
+        omp_set_num_threads(n);
+        ptx_expect(v, &l);
+        assert_int_equal(v->report.hazards, 4);
+        static const char *const kind[] = {"any", "even", "any", "odd"};
+        for (int h = 0; h < 4; h++) {
+            assert_string_equal(v->report.hazard[h].kind, kind[h]);
+            assert_string_equal(v->report.hazard[h].text, h % 2 ? "block 0" : "x");
+            assert_int_equal(v->report.hazard[h].line, h < 2 ? 10 : 13);
+            assert_int_equal(v->report.hazard[h].count, 80);
+        }
+        assert_string_equal(v->report.approximate, "first");
+        assert_int_equal(v->report.blocks, 40);
+    }
+    omp_set_num_threads(threads);
+    vm_free(v);
+}
+
 /* What is not written is neither zero nor another value in the next run. */
 static void run_nothing_begins_with_zeros(void **state)
 {
@@ -336,13 +553,13 @@ static void run_nothing_begins_with_zeros(void **state)
                  ".reg .b64 %rd<4>;\n.reg .b16 %h<2>;\nld.param.u64 %rd1, [out];\n"
                  "st.global.u32 [%rd1], %r11; mov.u32 %r1, dynamic; ld.shared.u32 %r2, [%r1+60];\n"
                  "st.global.u32 [%rd1+4], %r2; ld.local.u32 %r3, [mine+12]; st.global.u32 [%rd1+8], %r3;\n"
-                 "cvt.u32.u16 %r4, %h1; st.global.u32 [%rd1+12], %r4; ret;\n}\n");
+                 "mov.b32 %r4, {%h1, %h1}; st.global.u32 [%rd1+12], %r4; ret;\n}\n");
     uint64_t out = ptx_alloc(v, "out", 16);
     struct vm_launch l = ptx_launch(1, 1, &out, sizeof out);
     l.dynamic_shared = 64;
     (void)state;
     ptx_expect(v, &l);
-    const uint32_t want[4] = {0xadadadad, 0xadadadad, 0xadadadad, 0xadad};
+    const uint32_t want[4] = {0xadadadad, 0xadadadad, 0xadadadad, 0xadadadad};
     assert_memory_equal(vm_bytes(v, out), want, sizeof want);
     vm_free(v);
 }
@@ -365,6 +582,13 @@ int main(void)
         cmocka_unit_test(run_coordinates_of_clusters_are_those_of_the_grid),
         cmocka_unit_test(run_launch_out_of_bounds_is_refused),
         cmocka_unit_test(run_nothing_begins_with_zeros),
+        cmocka_unit_test(run_sum_over_shared_memory_with_barriers_is_exact),
+        cmocka_unit_test(run_where_nobody_goes_on_tells_who_waits),
+        cmocka_unit_test(pending_is_done_when_nobody_goes_on_mbarriers_first),
+        cmocka_unit_test(pending_fault_of_a_completion_stops_the_kernel),
+        cmocka_unit_test(pending_is_done_in_the_end_while_others_poll),
+        cmocka_unit_test(run_guard_off_lanes_pass_a_wait),
+        cmocka_unit_test(run_hazards_are_kept_once_a_line_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
