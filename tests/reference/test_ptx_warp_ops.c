@@ -261,20 +261,56 @@ static void collectives_a_whole_group_goes_on_without_the_others(void **state)
         ptx_lanes_row(&t, "%r1")[lane] = 777;
         ptx_lanes_row(&t, "%r2")[lane] = lane;
         ptx_lanes_row(&t, "%r9")[lane] = lane % 3 == 0 ? 0x49249249 : 0xb6db6db6;
-        t.w->pc[lane] = 100;
+        t.w->pc[lane] = UINT32_MAX; /* the scheduler leaves it as it was some instructions ago */
     }
+    const uint32_t here = t.f->first;
     /* All but lane 31: the group of multiples of three is whole. */
     assert_int_equal(ptx_lanes_step(&t, 0, 0x7fffffff), VM_JUMPED);
     for (unsigned lane = 0; lane < VM_LANES; lane++) {
-        assert_int_equal(t.w->pc[lane], lane % 3 == 0 ? 101 : 100);
+        assert_int_equal(t.w->pc[lane], lane == 31 ? UINT32_MAX : here + (lane % 3 == 0));
         assert_int_equal(ptx_lanes_row(&t, "%r1")[lane], lane % 3 == 0 ? 165 : 777);
     }
     assert_int_equal(ptx_lanes_step(&t, 0, 0xb6db6db6), VM_NEXT);
     assert_int_equal(ptx_lanes_row(&t, "%r1")[31], 31 * 32 / 2 - 165);
     assert_int_equal(ptx_lanes_row(&t, "%r1")[30], 165);
     assert_int_equal(ptx_lanes_step(&t, 1, ALL), VM_NEXT);
-    assert_int_equal(t.w->pc[31], 100);
     ptx_lanes_close(&t);
+}
+
+/* The whole machine: lane 0 takes a way further down; the upper half of the warp goes on while the lower half waits for
+ * it, until all stand at the barrier. */
+static void collectives_of_lanes_that_part_come_together(void **state)
+{
+    static const char text[] = ".version 8.6\n.target sm_90a\n.address_size 64\n"
+                               ".visible .entry k(.param .u64 out)\n{\n"
+                               ".reg .b32 %r<9>;\n.reg .b64 %d<9>;\n.reg .pred %p<9>;\n"
+                               "ld.param.u64 %d1, [out]; mov.u32 %r1, %tid.x;\n"
+                               "and.b32 %r4, %r1, 16; shl.b32 %r3, 0xffff, %r4;\n"
+                               "elect.sync _|%p1, -1;\n"
+                               "@%p1 bra ONE;\n"
+                               "redux.sync.add.u32 %r2, %r1, 0xfffffffe;\n"
+                               "JOIN: redux.sync.max.u32 %r5, %r1, %r3;\n"
+                               "bar.warp.sync -1;\n"
+                               "mad.wide.u32 %d2, %r1, 8, %d1; st.global.v2.u32 [%d2], {%r2, %r5};\n"
+                               "ret;\n"
+                               "ONE: redux.sync.add.u32 %r2, 1000, 1;\n"
+                               "bra.uni JOIN;\n}\n";
+    struct vm *v;
+    struct error e;
+    uint64_t at;
+    (void)state;
+    assert_int_equal(vm_make("k.ptx", text, strlen(text), &v, &e), STATUS_OK);
+    assert_int_equal(vm_alloc(v, "out", 256, &at, &e), STATUS_OK);
+    const struct vm_launch launch = {
+        .entry = "k", .grid = {1, 1, 1}, .block = {32, 1, 1}, .parameters = &at, .parameter_bytes = sizeof at};
+    if (vm_run(v, &launch, &e) != STATUS_OK)
+        fail_msg("%s", e.why);
+    const uint32_t *out = vm_bytes(v, at);
+    for (unsigned lane = 0; lane < VM_LANES; lane++) {
+        assert_int_equal(out[2 * lane], lane == 0 ? 1000 : 31 * 32 / 2);
+        assert_int_equal(out[2 * lane + 1], lane < 16 ? 15 : 31);
+    }
+    vm_free(v);
 }
 
 static void warp_what_is_not_modelled_is_refused(void **state)
@@ -319,6 +355,7 @@ int main(void)
         cmocka_unit_test(collectives_over_random_masks_are_their_definition),
         cmocka_unit_test(collectives_wait_for_the_living_of_their_mask),
         cmocka_unit_test(collectives_a_whole_group_goes_on_without_the_others),
+        cmocka_unit_test(collectives_of_lanes_that_part_come_together),
         cmocka_unit_test(warp_what_is_not_modelled_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
