@@ -90,7 +90,7 @@ static const struct atomic {
 static void check(const struct atomic *a, enum place place, bool red)
 {
     struct ptx_lanes t;
-    char body[120], letter = a->bytes == 2 ? 'h' : a->bytes == 4 ? 'r' : 'd', name[8];
+    char body[120], letter = a->bytes == 2 ? 'h' : a->bytes == 4 ? 'r' : 'd', name[16];
     bool cas = strncmp(a->words, "cas", 3) == 0;
     snprintf(body, sizeof body, red ? "red%s.%s [%%d19], %%%c2" : "atom%s.%s %%%c1, [%%d19], %%%c2", place_word[place],
              a->words, letter, letter);

@@ -87,7 +87,7 @@ static void mov_vectors_have_the_first_element_lowest(void **state)
                    1, 0);
     for (unsigned lane = 0; lane < VM_LANES; lane++) {
         for (unsigned n = 1; n <= 4; n++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "%%h%u", n);
             ptx_lanes_row(&t, name)[lane] = 0x1110 * n + lane;
             snprintf(name, sizeof name, "%%b%u", n);
@@ -138,7 +138,7 @@ static void mov_taken_apart_skips_sinks_and_its_own_source(void **state)
 
 static const char variables[] = ".global .align 8 .b8 somewhere[64];\n.const .align 4 .b8 fixed[16];\n"
                                 ".shared .align 16 .b8 first[48];\n.shared .align 16 .b8 second[64];\n"
-                                ".func other(.reg .b32 a) { ret; }\n";
+                                ".func other(.param .b32 a) { ret; }\n";
 
 static void mov_symbols_are_addresses_in_their_space(void **state)
 {
@@ -161,7 +161,7 @@ static void mov_symbols_are_addresses_in_their_space(void **state)
         assert_true(ptx_lanes_row(&t, "%d3")[lane] == 0x01000000 + VM_SHARED_START + 48);
         assert_int_equal(ptx_lanes_row(&t, "%r3")[lane], 0x01000000 + VM_SHARED_START + 52);
         assert_int_equal(ptx_lanes_row(&t, "%d4")[lane], 0);
-        assert_int_equal(ptx_lanes_row(&t, "%d5")[lane], 0);
+        assert_int_equal(ptx_lanes_row(&t, "%d5")[lane], 8); /* behind the parameter of `other` */
     }
     ptx_lanes_close(&t);
 }

@@ -161,8 +161,6 @@ static const char *prepare_cvta(const struct vm_program *p, struct vm_instructio
         return vm_why_operands;
     const struct vm_operand *from = vm_argument(p, i, 1);
     bool symbol = from->kind == VM_SYMBOL && !to && from->space == space;
-    if (symbol && space == VM_PARAM && !vm_is_entry_parameter(p, from->variable))
-        return "the generic address of a function's parameter";
     if (!symbol && !vm_is_source(from, 64))
         return vm_why_operands;
     i->run = to ? run_cvta_to : run_cvta;
@@ -303,13 +301,14 @@ static const char *prepare_createpolicy(const struct vm_program *p, struct vm_in
     static const char *const kinds[] = {"fractional", "range", "cvt", NULL};
     static const char *const priorities[] = {
         "L2", "L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged", NULL};
-    if (vm_take_of(i, kinds) < 0 || vm_take_of(i, priorities) < 0)
+    int kind = vm_take_of(i, kinds);
+    if (kind < 0 || vm_take_of(i, priorities) < 0)
         return vm_why_words;
     vm_take_of(i, priorities);
     vm_take(i, "global");
     if (!vm_take(i, "b64") || vm_words_left(i))
         return vm_why_words;
-    i->type = VM_B64;
+    i->type = kind == 0 ? VM_F32 : VM_B64; /* of the fraction, of the sizes */
     i->run = run_createpolicy;
     return i->operands >= 1 && vm_is_target(vm_argument(p, i, 0), 64) ? NULL : vm_why_operands;
 }
