@@ -466,6 +466,69 @@ static void read_what_the_machine_lacks_is_said_of_the_instruction(void **state)
     vm_program_free(&p);
 }
 
+static void read_float_immediates_have_the_type_of_their_instruction(void **state)
+{
+    static const struct {
+        const char *text, *wanted; /* NULL: not modelled */
+    } floats[] = {
+        {"mov.f32 %f1, 1.5", "%f1:32 d3fc00000"},
+        {"mov.f32 %f1, -0f3FC00000", "%f1:32 fbfc00000"},
+        {"mov.f32 %f1, 1e40", "%f1:32 d7f800000"},
+        {"mov.f64 %d1, 1.5", "%d1:64 d3ff8000000000000"},
+        {"mov.f64 %d1, 0f3FC00000", "%d1:64 f3ff8000000000000"},
+        {"mov.f64 %d1, -0fC0000000", "%d1:64 f4000000000000000"},
+        {"mov.b32 %r1, 0f3FC00000", "%r1:32 f3fc00000"},
+        {"mov.b64 %d1, 0d3FF8000000000000", "%d1:64 d3ff8000000000000"},
+        {"st.global.v2.f32 [%d1], {1.5, 0f3FC00000}", "[%d1+0] {d3fc00000,f3fc00000}"},
+        {"mov.b32 %r1, 1.5", NULL},
+        {"mov.b64 %d1, 0f3FC00000", NULL},
+        {"mov.b16 %h1, 0f3FC00000", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) {
+        char text[400];
+        snprintf(text, sizeof text,
+                 KERNEL(".reg .b16 %%h<2>; .reg .b32 %%r<2>; .reg .f32 %%f<2>; .reg .b64 %%d<2>; %s;"), floats[i].text);
+        struct vm_program p = read_text(text);
+        const struct vm_instruction *one = instruction(&p, 0);
+        if (floats[i].wanted) {
+            assert_null(one->why_not);
+            assert_non_null(one->run);
+            expect_operands(&p, 0, floats[i].wanted);
+        } else {
+            assert_string_equal(one->why_not, "a float immediate does not fit the type");
+            assert_null(one->run);
+        }
+        vm_program_free(&p);
+    }
+}
+
+static void read_an_opcode_is_its_operation_and_words(void **state)
+{
+    (void)state;
+    struct vm_program p =
+        read_text(KERNEL(".reg .b32 %r<3>; ld.shared::cta.v2.u32 {%r1, %r2}, [64];\n"
+                         "mov.zzz.b32 %r1, %r2; sad.f32 %r1, %r2, %r1, %r2;\n"
+                         "mov .a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q; add.s32 %r1, %r2, 1; bra.uni E; E:"));
+    const struct vm_instruction *load = instruction(&p, 0);
+    assert_string_equal(load->opcode, "ld");
+    assert_int_equal(load->words, 3);
+    assert_string_equal(load->word[0], "shared::cta");
+    assert_string_equal(load->word[1], "v2");
+    assert_string_equal(load->word[2], "u32");
+    assert_int_equal(load->type, VM_U32);
+    assert_null(load->why_not);
+    assert_non_null(load->run);
+    assert_non_null(instruction(&p, 1)->why_not);
+    assert_null(instruction(&p, 1)->run);
+    assert_string_equal(instruction(&p, 2)->why_not, "no operation of this name takes these types");
+    assert_string_equal(instruction(&p, 3)->why_not, "it has too many words");
+    assert_null(instruction(&p, 4)->why_not);
+    assert_non_null(instruction(&p, 5)->run);
+    assert_string_equal(instruction(&p, 5)->opcode, "bra");
+    vm_program_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +542,8 @@ int main(void)
         cmocka_unit_test(read_functions_are_declared_defined_and_renamed),
         cmocka_unit_test(read_what_says_nothing_of_the_computation_is_passed_over),
         cmocka_unit_test(read_what_the_machine_lacks_is_said_of_the_instruction),
+        cmocka_unit_test(read_float_immediates_have_the_type_of_their_instruction),
+        cmocka_unit_test(read_an_opcode_is_its_operation_and_words),
     };
     return cmocka_run_group_tests_name("ptx_read", tests, NULL, NULL);
 }
