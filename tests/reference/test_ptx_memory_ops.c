@@ -353,6 +353,8 @@ static void memory_what_is_not_modelled_is_refused(void **state)
         {"ld.global.b128 %d1, [%d2];", "words"},
         {"ld.global.f16 %h1, [%d2];", "words"},
         {"ld.global.v8.b64 {%d1, %d2, %d3, %d4, %d5, %d6, %d7, %d8}, [%d9];", "words"},
+        {"ld.global.f32 %d1, [%d2];", "operands"},
+        {"st.global.f32 [%d2], %d1;", "operands"},
         {"ld.global.unified.u32 %r1, [%d2];", "words"},
         {"ld.global.u32 %h1, [%d2];", "operands"},
         {"ld.global.v2.u32 %r1, [%d2];", "operands"},

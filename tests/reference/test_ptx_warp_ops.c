@@ -123,8 +123,12 @@ static void shfl_from_a_lane_that_is_not_there_is_a_hazard(void **state)
     assert_int_equal(ptx_lanes_step(&t, 0, 0xff), VM_NEXT);
     assert_int_equal(t.vm->report.hazards, 0);
     set_row(&t, "%r3", 8);
+    set_row(&t, "%r2", 0);
+    ptx_lanes_row(&t, "%r2")[5] = 55;
+    ptx_lanes_row(&t, "%r2")[8] = 88;
     assert_int_equal(ptx_lanes_step(&t, 0, 0xff), VM_NEXT);
     assert_true(ptx_lanes_hazard(&t, "does not take part"));
+    assert_int_equal(ptx_lanes_row(&t, "%r1")[5], 55);
     ptx_lanes_close(&t);
 }
 

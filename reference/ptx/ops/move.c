@@ -1,8 +1,6 @@
 /* Moves: mov with its vectors and symbols, and what turns addresses of one space into those of another.
  * source: PTX ISA 9.0, "Data Movement and Conversion Instructions": mov, cvta, isspacep, mapa, getctarank,
  * createpolicy. */
-#include <string.h>
-
 #include "reference/ptx/ops/operand.h"
 #include "reference/ptx/warp.h"
 
@@ -56,12 +54,12 @@ static enum vm_step run_pack(struct vm_warp *w, const struct vm_instruction *i, 
 static enum vm_step run_unpack(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     const struct vm_program *p = vm_warp_program(w);
-    uint64_t from[VM_LANES], part[VM_LANES], room[VM_LANES];
+    uint64_t part[VM_LANES], room[VM_LANES];
     uint32_t count;
     const struct vm_operand *element = vm_operand_elements(p, argument(w, i, 0), &count);
     unsigned bits = vm_type_bits(i->type) / count;
-    /* A copy: an element may be the register that is taken apart. */
-    memcpy(from, vm_read_operand(w, argument(w, i, 1), room), sizeof from);
+    /* No element has the width of the register that is taken apart, so that none is it. */
+    const uint64_t *from = vm_read_operand(w, argument(w, i, 1), room);
     for (uint32_t n = 0; n < count; n++) {
         for (unsigned lane = 0; lane < VM_LANES; lane++)
             part[lane] = from[lane] >> (n * bits) & low_bits(bits);
