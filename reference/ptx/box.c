@@ -32,8 +32,10 @@ uint32_t vm_box_bytes(const struct vm_tensor_map *m)
 static void fill(const struct vm_tensor_map *m, uint8_t *to, uint32_t bytes)
 {
     static const uint64_t nan[VM_TYPES] = {
-        [VM_F16] = F16_NAN,         [VM_BF16] = BF16_NAN,
-        [VM_F32] = UINT32_C(0x7fffffff), [VM_TF32] = UINT32_C(0x7fffffff),
+        [VM_F16] = F16_NAN,
+        [VM_BF16] = BF16_NAN,
+        [VM_F32] = UINT32_C(0x7fffffff),
+        [VM_TF32] = UINT32_C(0x7fffffff),
         [VM_F64] = UINT64_C(0x7fffffffffffffff),
     };
     if (!m->fill_nan) {
@@ -69,7 +71,7 @@ static void copy_piece(const struct vm_box *b, const struct row *r, uint32_t fir
     else if (b->reduction == VM_REDUCE_NONE)
         memcpy(global + (from - r->from), inside, to - from);
     else
-        vm_reduce(b->reduction, (enum vm_type)m->type, global + (from - r->from), inside, to - from);
+        vm_reduce(b->reduction, b->type, global + (from - r->from), inside, to - from);
 }
 
 static bool copy_row(struct vm_box *b, const struct row *r)

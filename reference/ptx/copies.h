@@ -10,6 +10,7 @@ enum vm_copy_kind { VM_COPY_ASYNC, VM_COPY_BULK, VM_COPY_KINDS };
 
 struct vm_copies {
     uint64_t open[VM_COPY_KINDS][VM_LANES]; /* number of the group that a thread's next copy belongs to */
+    uint64_t begun[VM_LANES];               /* cp.async so far */
 };
 
 /* cp.async.commit_group, cp.async.bulk.commit_group. */
@@ -23,15 +24,15 @@ bool vm_copies_wait(struct vm_warp *w, enum vm_copy_kind kind, bool (*of)(struct
 struct vm_bulk {
     struct vm_pending pending;
     bool tensor, to_global;
-    uint32_t shared;       /* the side that is in shared memory; of two, the destination */
-    uint32_t shared_from;  /* the other one of two */
-    bool between_shared;   /* shared memory on both sides */
-    uint64_t global;       /* when not a tensor */
-    uint32_t bytes;        /* of the full box, when a tensor */
-    uint32_t mbarrier;     /* when pending.on_mbarrier */
-    uint32_t ranks;        /* bit r: goes to block r of the cluster, at the same offset */
+    uint32_t shared;      /* the side that is in shared memory; of two, the destination */
+    uint32_t shared_from; /* the other one of two */
+    bool between_shared;  /* shared memory on both sides */
+    uint64_t global;      /* when not a tensor */
+    uint32_t bytes;       /* of the full box, when a tensor */
+    uint32_t mbarrier;    /* when pending.on_mbarrier */
+    uint32_t ranks;       /* bit r: goes to block r of the cluster, at the same offset */
     enum vm_reduction reduction;
-    enum vm_type type;     /* of the elements to be reduced */
+    enum vm_type type; /* of the elements to be reduced */
     struct vm_tensor_map map;
     int32_t at[VM_TENSOR_RANK]; /* coordinates of the box */
 };
@@ -49,6 +50,7 @@ struct vm_box {
     uint32_t address;
     bool to_global;
     enum vm_reduction reduction; /* to_global */
+    enum vm_type type;           /* of the elements to be reduced */
     uint64_t missing;
 };
 bool vm_box_copy(struct vm_box *b);

@@ -5,13 +5,23 @@
 
 #include "reference/number.h"
 
-enum { ARITHMETIC = 1 << VM_REDUCE_ADD, ORDER = 1 << VM_REDUCE_MIN | 1 << VM_REDUCE_MAX,
-       WRAP = 1 << VM_REDUCE_INC | 1 << VM_REDUCE_DEC, BITS = 1 << VM_REDUCE_AND | 1 << VM_REDUCE_OR | 1 << VM_REDUCE_XOR };
+enum {
+    ARITHMETIC = 1 << VM_REDUCE_ADD,
+    ORDER = 1 << VM_REDUCE_MIN | 1 << VM_REDUCE_MAX,
+    WRAP = 1 << VM_REDUCE_INC | 1 << VM_REDUCE_DEC,
+    BITS = 1 << VM_REDUCE_AND | 1 << VM_REDUCE_OR | 1 << VM_REDUCE_XOR
+};
 
 static const unsigned known[VM_TYPES] = {
-    [VM_U32] = ARITHMETIC | ORDER | WRAP, [VM_S32] = ARITHMETIC | ORDER, [VM_U64] = ARITHMETIC | ORDER,
-    [VM_S64] = ORDER,                     [VM_B32] = BITS,               [VM_B64] = BITS,
-    [VM_F16] = ARITHMETIC | ORDER,        [VM_BF16] = ARITHMETIC | ORDER, [VM_F32] = ARITHMETIC,
+    [VM_U32] = ARITHMETIC | ORDER | WRAP,
+    [VM_S32] = ARITHMETIC | ORDER,
+    [VM_U64] = ARITHMETIC | ORDER,
+    [VM_S64] = ORDER,
+    [VM_B32] = BITS,
+    [VM_B64] = BITS,
+    [VM_F16] = ARITHMETIC | ORDER,
+    [VM_BF16] = ARITHMETIC | ORDER,
+    [VM_F32] = ARITHMETIC,
     [VM_F64] = ARITHMETIC,
 };
 
@@ -43,9 +53,7 @@ static uint64_t reduce_integer(enum vm_reduction r, enum vm_type t, uint64_t to,
 {
     if (r != VM_REDUCE_MIN && r != VM_REDUCE_MAX)
         return reduce_bits(r, to, from);
-    bool less = t == VM_S32   ? (int32_t)from < (int32_t)to
-                : t == VM_S64 ? (int64_t)from < (int64_t)to
-                              : from < to;
+    bool less = t == VM_S32 ? (int32_t)from < (int32_t)to : t == VM_S64 ? (int64_t)from < (int64_t)to : from < to;
     return less == (r == VM_REDUCE_MIN) ? from : to;
 }
 

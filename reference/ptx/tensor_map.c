@@ -2,11 +2,18 @@
 
 #include <string.h>
 
-
 /*     bytes  0 magic 4   4 rank, element_bytes, swizzle, fill_nan   8 address 8   16 extent 5 x 4   36 stride 5 x 8
  *           76 box 5 x 2   86 step 5   91 type   92 zeros */
-enum { AT_RANK = 4, AT_ADDRESS = 8, AT_EXTENT = 16, AT_STRIDE = 36, AT_BOX = 76, AT_STEP = 86, AT_TYPE = 91,
-       AT_ZEROS = 92 };
+enum {
+    AT_RANK = 4,
+    AT_ADDRESS = 8,
+    AT_EXTENT = 16,
+    AT_STRIDE = 36,
+    AT_BOX = 76,
+    AT_STEP = 86,
+    AT_TYPE = 91,
+    AT_ZEROS = 92
+};
 enum { ALIGN = 16, BOX_MOST = 256, STEP_MOST = 8 };
 #define STRIDE_LIMIT (UINT64_C(1) << 40)
 

@@ -178,8 +178,8 @@ static enum vm_step run_bar(struct vm_warp *w, const struct vm_instruction *i, u
         return VM_FAULT;
     fill(w->block, bar);
     for (uint32_t lane = 0; lane < VM_LANES; lane++)
-        if (lanes >> lane & 1 && (w->ticket[lane] == NOT_YET ||
-                                  (i->extra[EXTRA_KIND] != BAR_ARRIVE && w->ticket[lane] == bar->phase)))
+        if (lanes >> lane & 1 &&
+            (w->ticket[lane] == NOT_YET || (i->extra[EXTRA_KIND] != BAR_ARRIVE && w->ticket[lane] == bar->phase)))
             return VM_WAIT;
     w->between &= ~lanes;
     if (i->extra[EXTRA_KIND] >= BAR_RED_POPC)
@@ -234,8 +234,9 @@ static enum vm_step run_cluster_arrive(struct vm_warp *w, const struct vm_instru
     if (i->extra[EXTRA_ALIGNED] && !vm_all_here(w, lanes, UINT32_MAX))
         return VM_WAIT;
     if (s->cluster & lanes)
-        return vm_fault(w, i, STATUS_SUBJECT, "a thread arrives at the barrier of the cluster a second time without "
-                                              "waiting in between");
+        return vm_fault(w, i, STATUS_SUBJECT,
+                        "a thread arrives at the barrier of the cluster a second time without "
+                        "waiting in between");
     s->cluster |= lanes;
     for (uint32_t lane = 0; lane < VM_LANES; lane++)
         if (lanes >> lane & 1)

@@ -34,9 +34,9 @@ static enum vm_step each(struct vm_warp *w, const struct vm_instruction *i, uint
         value = vm_read_operand(w, operand(w, i, n + 1), room);
     for (unsigned lane = 0; lane < VM_LANES; lane++) {
         uint32_t at;
-        if (lanes >> lane & 1 && !(vm_mbarrier_find(w, i, (enum vm_space)i->extra[EXTRA_SPACE], address[lane],
-                                                    i->extra[EXTRA_OWN], &at) &&
-                                   one(w, i, lane, at, value ? &value[lane] : NULL, &result[lane])))
+        if (lanes >> lane & 1 &&
+            !(vm_mbarrier_find(w, i, (enum vm_space)i->extra[EXTRA_SPACE], address[lane], i->extra[EXTRA_OWN], &at) &&
+              one(w, i, lane, at, value ? &value[lane] : NULL, &result[lane])))
             return VM_FAULT;
     }
     if (n == 1)
@@ -175,7 +175,7 @@ static const char *take_common(struct vm_instruction *i, bool own)
     if (cluster && own)
         return "shared::cluster, where only shared::cta will do";
     static const char *const orders[] = {"relaxed", "acquire", "release", NULL}, *const scopes[] = {"cta", "cluster",
-                                                                                                     NULL};
+                                                                                                    NULL};
     vm_take_of(i, orders);
     vm_take_of(i, scopes);
     if (!vm_take(i, "b64"))
@@ -230,8 +230,7 @@ static const char *prepare_arrive(const struct vm_program *p, struct vm_instruct
     i->extra[EXTRA_EXPECT] = vm_take(i, "expect_tx");
     const char *why = take_common(i, false);
     why = why ? why : choose(i, run_arrive, VM_U32, i->extra[EXTRA_EXPECT] ? 3 : 2, 3);
-    if (!why && i->extra[EXTRA_SPACE] == VM_SHARED && !i->extra[EXTRA_OWN] &&
-        vm_argument(p, i, 0)->kind != VM_SINK)
+    if (!why && i->extra[EXTRA_SPACE] == VM_SHARED && !i->extra[EXTRA_OWN] && vm_argument(p, i, 0)->kind != VM_SINK)
         return "a state of an mbarrier of shared::cluster";
     return why;
 }
@@ -271,8 +270,8 @@ static enum vm_step run_proxy_fence(struct vm_warp *w, const struct vm_instructi
 static const char *prepare_proxy(const struct vm_program *p, struct vm_instruction *i)
 {
     (void)p;
-    static const char *const orders[] = {"acquire", "release", NULL},
-                            *const scopes[] = {"cta", "cluster", "gpu", "sys", NULL};
+    static const char *const orders[] = {"acquire", "release", NULL}, *const scopes[] = {"cta", "cluster", "gpu", "sys",
+                                                                                         NULL};
     if (vm_take(i, "async")) {
         bool elsewhere = vm_take(i, "global");
         enum vm_space space;
