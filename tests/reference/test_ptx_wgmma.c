@@ -289,8 +289,8 @@ static void wgmma_of_every_layout_and_flag_multiplies(void **state)
 
 /* ---- by hand ----------------------------------------------------------------------------------------------------- */
 
-/* A = one-hot row by row through the formula of the register fragment; B[n][k] = n + k/16 in the 128-byte swizzle;
- * D by its formula: D[m][n] = n + (m % 16)/16. Nothing of fragment.c or descriptor.c takes part. */
+/* A = one-hot row by row through the formula of the register fragment; B[n][k] = (n + 1) * 2^k in the 128-byte
+ * swizzle; D by its formula: D[m][n] = (n + 1) * 2^(m % 16). Nothing of fragment.c or descriptor.c takes part. */
 static void expect_one_hot(bool registers)
 {
     struct error e;
@@ -298,7 +298,7 @@ static void expect_one_hot(bool registers)
     kernel.registers = 32;
     for (uint32_t n = 0; n < 64; n++)
         for (uint32_t k = 0; k < 16; k++) {
-            uint16_t bits = bf16_encode((float)n + (float)k / 16).bits;
+            uint16_t bits = bf16_encode(ldexpf((float)(n + 1), (int)k)).bits;
             memcpy(kernel.image + (B_AT - VM_SHARED_START) + fragment_smem_sw128(n, k), &bits, 2);
         }
     for (uint32_t m = 0; m < 64; m++) {
@@ -331,7 +331,7 @@ static void expect_one_hot(bool registers)
     for (uint32_t t = 0; t < PTX_THREADS; t++)
         for (uint32_t i = 0; i < 32; i++) {
             uint32_t m = t / 32 * 16 + t % 32 / 4 + 8 * (i / 2 % 2), n = 8 * (i / 4) + 2 * (t % 4) + i % 2;
-            assert_int_equal(kernel.d[t * 32 + i], f32_bits((float)n + (float)(m % 16) / 16));
+            assert_int_equal(kernel.d[t * 32 + i], f32_bits(ldexpf((float)(n + 1), (int)m % 16)));
         }
     assert_int_equal(kernel.report.hazards, 0);
     assert_null(kernel.report.approximate);

@@ -72,7 +72,7 @@ static inline void ptx_begin(struct ptx_wgmma *t)
     for (uint32_t r = 0; r < t->registers; r++)
         ptx_line(t, "ld.global.b32 %%d%u, [%%pd+%u];", r, 4 * r);
     ptx_line(t, "shl.b32 %%i, %%t, 2;\nmov.u32 %%s, memory;\nadd.u32 %%s, %%s, %%i;");
-    ptx_line(t, "cvt.u64.u32 %%o, %%i;\nadd.s64 %%pi, %%pi, %%o;");
+    ptx_line(t, "mul.wide.u32 %%o, %%t, 4;\nadd.s64 %%pi, %%pi, %%o;");
     ptx_line(t, "fill:\nld.global.b32 %%v, [%%pi];\nst.shared.b32 [%%s], %%v;\nadd.s64 %%pi, %%pi, 512;");
     ptx_line(t, "add.u32 %%s, %%s, 512;\nadd.u32 %%i, %%i, 512;\nsetp.lt.u32 %%p, %%i, %d;\n@%%p bra fill;", PTX_IMAGE);
     ptx_line(t, "fence.proxy.async.shared::cta;\nbar.sync 0;");
