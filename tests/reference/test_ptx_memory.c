@@ -244,6 +244,13 @@ static enum vm_step act(struct vm_warp *w, const struct vm_instruction *i, uint3
     return VM_NEXT;
 }
 
+/* The first block waits until the second has ended. */
+static enum vm_step act_last(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    const struct vm_block *other = &w->block->cluster->block[1];
+    return w->block == other || other->ended ? act(w, i, lanes) : VM_WAIT;
+}
+
 static void read_async_of_unfenced_stores_is_a_hazard(void **state)
 {
     static const struct {
@@ -273,6 +280,47 @@ static void read_async_of_unfenced_stores_is_a_hazard(void **state)
     }
 }
 
+/* The first block goes on when the second has ended. */
+static void at_shared_of_an_ended_block_is_a_hazard(void **state)
+{
+    (void)state;
+    for (int other = 0; other <= 1; other++) {
+        struct vm *v = ptx_make(PTX_HEAD ".extern .shared .align 64 .b8 dynamic[];\n.visible .entry k()\n{\n"
+                                         ".reg .b32 %r<4>; .reg .pred %p<4>;\nmov.u32 %r2, dynamic; mov.u32 %r1, 0;\n"
+                                         "L: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 99; @%p1 bra L;\n"
+                                         "nanosleep.u32 1; ret;\n}\n");
+        struct vm_launch l = ptx_launch(2, 64, NULL, 0);
+        l.cluster[0] = 2, l.cluster[1] = l.cluster[2] = 1;
+        l.dynamic_shared = 64;
+        for (uint32_t n = 0; n < v->program.instructions; n++)
+            if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
+                v->program.instruction[n].run = act_last;
+        base = VM_SHARED_START;
+        script = other ? "1" : "s";
+        ptx_expect(v, &l);
+        assert_int_equal(v->report.hazards, other);
+        if (other)
+            assert_string_equal(v->report.hazard[0].kind, "shared memory of a block that has ended");
+        vm_free(v);
+    }
+}
+
+static void address_of_a_shared_variable_has_the_rank_of_its_block(void **state)
+{
+    struct vm *v = ptx_make(PTX_HEAD ".shared .b32 one[4];\n.visible .entry k(.param .u64 out)\n{\n.reg .b32 %r<4>;\n"
+                                     ".reg .b64 %rd<4>;\nld.param.u64 %rd1, [out]; mov.u32 %r1, %ctaid.x;\n"
+                                     "mul.wide.u32 %rd2, %r1, 4; add.s64 %rd1, %rd1, %rd2; mov.u32 %r2, one;\n"
+                                     "st.shared.u32 [one+4], %r1; st.global.u32 [%rd1], %r2; ret;\n}\n");
+    uint64_t out = ptx_alloc(v, "out", 16);
+    struct vm_launch l = ptx_launch(4, 1, &out, sizeof out);
+    l.cluster[0] = 2, l.cluster[1] = l.cluster[2] = 1;
+    const uint32_t want[4] = {0x400, 0x1000400, 0x400, 0x1000400};
+    (void)state;
+    ptx_expect(v, &l);
+    assert_memory_equal(vm_bytes(v, out), want, sizeof want);
+    vm_free(v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +331,8 @@ int main(void)
         cmocka_unit_test(at_local_and_parameters_within_bounds),
         cmocka_unit_test(address_space_of_windows_and_between),
         cmocka_unit_test(read_async_of_unfenced_stores_is_a_hazard),
+        cmocka_unit_test(at_shared_of_an_ended_block_is_a_hazard),
+        cmocka_unit_test(address_of_a_shared_variable_has_the_rank_of_its_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,8 +3,6 @@
 #include <omp.h>
 #include <stdlib.h>
 
-#include "tests/support/alloc.h"
-
 /* out[i] = f(i) with i the thread's number in the grid: %r1 in, %r2 out. */
 #define MAP(body)                                                                                                      \
     PTX_HEAD ".visible .entry k(.param .u64 out)\n{\n.reg .pred %p<8>;\n.reg .b32 %r<32>;\n.reg .b64 %rd<8>;\n"        \
@@ -162,12 +160,85 @@ static void run_call_without_a_body_is_named_when_it_is_reached(void **state)
     vm_free(v);
 }
 
-static void run_recursion_is_refused(void **state)
+static void run_calls_that_are_not_modelled_are_refused(void **state)
 {
-    struct vm *v = ptx_make(PTX_HEAD ".func f()\n{\ncall f;\nret;\n}\n.visible .entry k()\n{\ncall f;\nret;\n}\n");
-    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
+#define F(name, next) ".func " #name "()\n{\ncall " #next ";\nret;\n}\n"
+#define K             ".visible .entry k()\n{\ncall f;\nret;\n}\n"
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {PTX_HEAD F(f, f) K, "a recursive call of `f`"},
+        {PTX_HEAD ".func h();\n.func g();\n" F(f, g) F(g, h) F(h, f) K, "a recursive call of `f`"},
+        {PTX_HEAD ".func a8()\n{\nret;\n}\n" F(a7, a8) F(a6, a7) F(a5, a6) F(a4, a5) F(a3, a4) F(a2, a3) F(a1, a2)
+             F(f, a1) K,
+         "a deeper call of `a8`"},
+        {PTX_HEAD
+         ".func f(.param .b32 x)\n{\nret;\n}\n.visible .entry k()\n{\n{ .param .b64 a; call f, (a); }\nret;\n}\n",
+         "other sizes than declared"},
+    };
     (void)state;
-    ptx_expect_fault(v, &l, STATUS_UNSUPPORTED, "a recursive call of `f`");
+    for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
+        struct vm *v = ptx_make(bad[n].text);
+        struct vm_launch l = ptx_launch(1, 32, NULL, 0);
+        ptx_expect_fault(v, &l, STATUS_UNSUPPORTED, bad[n].why);
+        vm_free(v);
+    }
+    struct vm *v = ptx_make(PTX_HEAD ".func a8()\n{\nret;\n}\n" F(a7, a8) F(a6, a7) F(a5, a6) F(a4, a5) F(a3, a4)
+                                F(a2, a3) F(f, a2) K);
+    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
+    ptx_expect(v, &l);
+    vm_free(v);
+}
+
+/* The limit is of all warps of a block together. */
+static void run_limit_of_steps_holds_for_long_kernels_only(void **state)
+{
+    struct vm *v = ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<4>;\nmov.u32 %r1, 0;\n"
+                                     "L: add.u32 %r1, %r1, 1; setp.lt.u32 %p1, %r1, 500; @%p1 bra L; ret;\n}\n");
+    struct vm_launch l = ptx_launch(1, 64, NULL, 0);
+    (void)state;
+    l.most_steps = 2 * (1 + 3 * 500 + 1);
+    ptx_expect(v, &l);
+    assert_int_equal(v->report.steps, l.most_steps);
+    l.most_steps = 2000;
+    ptx_expect_fault(v, &l, STATUS_SUBJECT, "did not end within 2000 instructions");
+    vm_free(v);
+}
+
+static uint32_t not_both(uint32_t i)
+{
+    return i % 4 == 2;
+}
+
+static void run_negated_predicate_operand_is_its_opposite(void **state)
+{
+    (void)state;
+    expect_map(MAP("and.b32 %r3, %r1, 1; setp.eq.u32 %p1, %r3, 1; and.b32 %r3, %r1, 2;\n"
+                   "setp.eq.and.u32 %p2, %r3, 2, !%p1; selp.u32 %r2, 1, 0, %p2;"),
+               1, 32, not_both);
+}
+
+static void run_masks_of_lanes_are_as_named(void **state)
+{
+    struct vm *v = ptx_make(
+        PTX_HEAD
+        ".visible .entry k(.param .u64 out)\n{\n.reg .b32 %r<12>;\n.reg .b64 %rd<4>;\n"
+        "ld.param.u64 %rd1, [out]; mov.u32 %r1, %laneid; mul.wide.u32 %rd2, %r1, 20; add.s64 %rd1, %rd1, %rd2;\n"
+        "mov.u32 %r2, %lanemask_eq; mov.u32 %r3, %lanemask_le; mov.u32 %r4, %lanemask_lt;\n"
+        "mov.u32 %r5, %lanemask_ge; mov.u32 %r6, %lanemask_gt; st.global.u32 [%rd1], %r2;\n"
+        "st.global.u32 [%rd1+4], %r3; st.global.u32 [%rd1+8], %r4; st.global.u32 [%rd1+12], %r5;\n"
+        "st.global.u32 [%rd1+16], %r6; ret;\n}\n");
+    uint64_t out = ptx_alloc(v, "out", 32 * 20);
+    struct vm_launch l = ptx_launch(1, 32, &out, sizeof out);
+    (void)state;
+    ptx_expect(v, &l);
+    const uint32_t(*got)[5] = vm_bytes(v, out);
+    for (uint32_t lane = 0; lane < 32; lane++)
+        for (uint32_t bit = 0; bit < 32; bit++) {
+            const int want[5] = {bit == lane, bit <= lane, bit<lane, bit >= lane, bit> lane};
+            for (int n = 0; n < 5; n++)
+                assert_int_equal(got[lane][n] >> bit & 1, want[n]);
+        }
     vm_free(v);
 }
 
@@ -381,171 +452,6 @@ static void run_where_nobody_goes_on_tells_who_waits(void **state)
     vm_free(v);
 }
 
-/* Something pending that notes when it was done, begun by the first nanosleep of each warp; the second one waits for
- * as many as `awaited` says. */
-struct noted {
-    struct vm_pending pending;
-    int number;
-};
-
-static int done[64], dones, awaited;
-
-static bool note(struct vm_pending *p)
-{
-    done[dones++] = ((struct noted *)p)->number;
-    return ((struct noted *)p)->number != 7 ||
-           vm_fault(p->warp, p->instruction, STATUS_SUBJECT, "number %d", 7) != VM_FAULT;
-}
-
-static enum vm_step begin_three(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)lanes;
-    for (int n = 0; n < 3; n++) {
-        struct noted one = {.pending = {.warp = w, .instruction = i, .on_mbarrier = n == 1, .complete = note},
-                            .number = (int)w->index * 3 + n};
-        if (vm_pending_begin(&one.pending, sizeof one) != VM_NEXT)
-            return VM_FAULT;
-    }
-    return VM_NEXT;
-}
-
-static enum vm_step await_some(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w;
-    (void)i;
-    (void)lanes;
-    return dones >= awaited ? VM_NEXT : VM_WAIT;
-}
-
-static struct vm *make_pending(const char *between)
-{
-    char text[400];
-    snprintf(text, sizeof text,
-             PTX_HEAD ".visible .entry k()\n{\n.reg .pred %%p<4>;\n.reg .b32 %%r<4>;\nnanosleep.u32 1;\n%s\n"
-                      "nanosleep.u32 2;\nret;\n}\n",
-             between);
-    struct vm *v = ptx_make(text);
-    int seen = 0;
-    for (uint32_t n = 0; n < v->program.instructions; n++)
-        if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
-            v->program.instruction[n].run = seen++ ? await_some : begin_three;
-    dones = 0;
-    return v;
-}
-
-static void pending_is_done_when_nobody_goes_on_mbarriers_first(void **state)
-{
-    static const int late[] = {1, 4, 0, 2, 3, 5}, early[] = {0, 1, 2, 3, 4, 5}, ends[] = {0, 1, 2, 3, 4, 5};
-    (void)state;
-    for (int most = 0; most <= 6; most++) {
-        struct vm *v = make_pending("");
-        struct vm_launch l = ptx_launch(1, 64, NULL, 0);
-        awaited = most;
-        ptx_expect(v, &l);
-        assert_int_equal(dones, 6); /* what nobody awaited is done as the block ends */
-        assert_memory_equal(done, late, sizeof *done * (size_t)(most < 2 ? most : 2));
-        if (most == 0)
-            assert_memory_equal(done, ends, sizeof ends);
-        if (most == 6)
-            assert_memory_equal(done, late, sizeof late);
-        dones = 0;
-        l.order = VM_EARLY;
-        ptx_expect(v, &l);
-        assert_memory_equal(done, early, sizeof early);
-        awaited = 7;
-        dones = 0;
-        ptx_expect_fault(v, &l, STATUS_SUBJECT, "deadlock: 2 warps of block (0,0,0) wait in line 10 (nanosleep.u32)");
-        vm_free(v);
-    }
-}
-
-static void pending_fault_of_a_completion_stops_the_kernel(void **state)
-{
-    (void)state;
-    for (int order = VM_LATE; order <= VM_EARLY; order++) {
-        struct vm *v = make_pending("");
-        struct vm_launch l = ptx_launch(1, 96, NULL, 0);
-        l.order = (enum vm_order)order;
-        awaited = 9;
-        ptx_expect_fault(v, &l, STATUS_SUBJECT, "block (0,0,0), warp 2: line 8, column 1: number 7");
-        vm_free(v);
-    }
-}
-
-static enum vm_step poll_some(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    for (unsigned lane = 0; lane < VM_LANES; lane++)
-        if (lanes >> lane & 1)
-            w->pc[lane] = (uint32_t)(i - vm_warp_program(w)->instruction) + (dones >= awaited);
-    return VM_JUMPED;
-}
-
-/* Who polls never waits: what is pending is done all the same. */
-static void pending_is_done_in_the_end_while_others_poll(void **state)
-{
-    struct vm *v = make_pending("");
-    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
-    (void)state;
-    for (uint32_t n = 0; n < v->program.instructions; n++)
-        if (v->program.instruction[n].run == await_some)
-            v->program.instruction[n].run = poll_some;
-    awaited = 3;
-    l.most_steps = 10000000;
-    ptx_expect(v, &l);
-    vm_free(v);
-}
-
-/* Lanes whose guard is off do not wait with the others. */
-static void run_guard_off_lanes_pass_a_wait(void **state)
-{
-    struct vm *v = make_pending("mov.u32 %r1, %tid.x; setp.eq.u32 %p1, %r1, 5; @%p1");
-    struct vm_launch l = ptx_launch(1, 32, NULL, 0);
-    (void)state;
-    awaited = 4;
-    ptx_expect_fault(v, &l, STATUS_SUBJECT, "deadlock: 1 warp of block (0,0,0) waits in line 10 (nanosleep.u32)");
-    assert_int_equal(dones, 3);
-    vm_free(v);
-}
-
-static enum vm_step endanger(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)lanes;
-    vm_hazard(w, i, i->line % 2 ? "odd" : "even", "block %u", w->block->at[0]);
-    vm_hazard(w, i, "any", "x");
-    vm_approximate(w, w->block->at[0] < 5 ? "first" : "later");
-    return VM_NEXT;
-}
-
-static void run_hazards_are_kept_once_a_line_and_counted(void **state)
-{
-    struct vm *v =
-        ptx_make(PTX_HEAD ".visible .entry k()\n{\n.reg .pred %p<4>;\n.reg .b32 %r<4>;\n"
-                          "bra B;\nA:\nnanosleep.u32 1;\nbra C;\nB:\nnanosleep.u32 2;\nbra A;\nC:\nret;\n}\n");
-    struct vm_launch l = ptx_launch(40, 64, NULL, 0);
-    int threads = omp_get_max_threads();
-    (void)state;
-    for (uint32_t n = 0; n < v->program.instructions; n++)
-        if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
-            v->program.instruction[n].run = endanger;
-    for (int n = 1; n <= 4; n++) {
-        memset(&v->report, 0, sizeof v->report);
-        omp_set_num_threads(n);
-        ptx_expect(v, &l);
-        assert_int_equal(v->report.hazards, 4);
-        static const char *const kind[] = {"any", "even", "any", "odd"};
-        for (int h = 0; h < 4; h++) {
-            assert_string_equal(v->report.hazard[h].kind, kind[h]);
-            assert_string_equal(v->report.hazard[h].text, h % 2 ? "block 0" : "x");
-            assert_int_equal(v->report.hazard[h].line, h < 2 ? 10 : 13);
-            assert_int_equal(v->report.hazard[h].count, 80);
-        }
-        assert_string_equal(v->report.approximate, "first");
-        assert_int_equal(v->report.blocks, 40);
-    }
-    omp_set_num_threads(threads);
-    vm_free(v);
-}
-
 /* What is not written is neither zero nor another value in the next run. */
 static void run_nothing_begins_with_zeros(void **state)
 {
@@ -566,45 +472,6 @@ static void run_nothing_begins_with_zeros(void **state)
     vm_free(v);
 }
 
-/* A module made, memory for it, two clusters of two blocks, something pending in each. */
-static enum status make_and_run(void *context, struct error *e)
-{
-    static const char *const text =
-        PTX_HEAD ".global .b32 cell[4] = {1, 2, 3, 4};\n.extern .shared .align 4 .b8 parts[];\n"
-                 ".visible .entry k(.param .u64 out)\n{\n.local .b32 mine[4];\n.reg .b32 %r<4>;\n.reg .b64 %rd<4>;\n"
-                 "ld.param.u64 %rd1, [out]; mov.u32 %r1, %ctaid.x; st.local.u32 [mine], %r1;\n"
-                 "ld.local.u32 %r2, [mine]; nanosleep.u32 1; bar.sync 0;\n"
-                 "st.global.u32 [%rd1], %r2; ret;\n}\n";
-    struct vm *v = NULL;
-    uint64_t out;
-    (void)context;
-    enum status s = vm_make("k.ptx", text, strlen(text), &v, e);
-    if (s == STATUS_OK) {
-        for (uint32_t n = 0; n < v->program.instructions; n++)
-            if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
-                v->program.instruction[n].run = begin_three;
-        dones = 0;
-        s = vm_alloc(v, "out", 64, &out, e);
-    }
-    if (s == STATUS_OK) {
-        struct vm_launch l = ptx_launch(4, 64, &out, sizeof out);
-        l.cluster[0] = 2, l.cluster[1] = l.cluster[2] = 1;
-        l.dynamic_shared = 256;
-        s = vm_run(v, &l, e);
-    }
-    vm_free(v);
-    return s;
-}
-
-static void make_and_run_without_memory_is_no_memory(void **state)
-{
-    int threads = omp_get_max_threads();
-    (void)state;
-    omp_set_num_threads(1);
-    assert_true(alloc_check(make_and_run, NULL, NULL) > 30);
-    omp_set_num_threads(threads);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -615,7 +482,10 @@ int main(void)
         cmocka_unit_test(run_branch_by_index_each_lane_finds_its_target),
         cmocka_unit_test(run_calls_of_calls_arguments_and_results_pass),
         cmocka_unit_test(run_call_without_a_body_is_named_when_it_is_reached),
-        cmocka_unit_test(run_recursion_is_refused),
+        cmocka_unit_test(run_calls_that_are_not_modelled_are_refused),
+        cmocka_unit_test(run_limit_of_steps_holds_for_long_kernels_only),
+        cmocka_unit_test(run_negated_predicate_operand_is_its_opposite),
+        cmocka_unit_test(run_masks_of_lanes_are_as_named),
         cmocka_unit_test(run_what_ends_a_kernel_badly_is_told_with_its_place),
         cmocka_unit_test(run_spinning_lanes_do_not_starve_the_others),
         cmocka_unit_test(run_blocks_wait_for_later_ones_all_end),
@@ -625,12 +495,6 @@ int main(void)
         cmocka_unit_test(run_nothing_begins_with_zeros),
         cmocka_unit_test(run_sum_over_shared_memory_with_barriers_is_exact),
         cmocka_unit_test(run_where_nobody_goes_on_tells_who_waits),
-        cmocka_unit_test(pending_is_done_when_nobody_goes_on_mbarriers_first),
-        cmocka_unit_test(pending_fault_of_a_completion_stops_the_kernel),
-        cmocka_unit_test(pending_is_done_in_the_end_while_others_poll),
-        cmocka_unit_test(run_guard_off_lanes_pass_a_wait),
-        cmocka_unit_test(run_hazards_are_kept_once_a_line_and_counted),
-        cmocka_unit_test(make_and_run_without_memory_is_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
