@@ -74,7 +74,7 @@ enum vm_operand_kind {
     VM_VECTOR,    /* {a, b}, and (a, b) of a call: element[first .. first + count - 1] */
     VM_PAIR,      /* p|q: element[first], element[first + 1] */
     VM_LABEL,     /* value: index of the instruction */
-    VM_FUNCTION,  /* value: index of the function, VM_NONE for one without a body */
+    VM_FUNCTION,  /* value: index of the function, VM_NONE for one without a body; first: its index all the same */
     VM_TARGETS,   /* labels of brx.idx: element[first ..], each a VM_LABEL; none for what call speaks of: prototypes */
     VM_SINK       /* _ */
 };
@@ -178,7 +178,7 @@ struct vm_variable {
 struct vm_function {
     const char *name;
     bool entry;
-    uint32_t first, instructions;                    /* in program->instruction; 0 instructions: declared only */
+    uint32_t first, instructions; /* in program->instruction; the last one ends it; 0: declared only */
     uint32_t parameter, parameters, result, results; /* in program->variable */
     uint32_t maxntid[3];                             /* 0: not said */
     uint32_t cluster[3];                             /* .reqnctapercluster, 0: not said */

@@ -121,8 +121,10 @@ bool reader_prepare(struct reader *r)
         }
     for (uint32_t n = 0; n < p->operands + p->elements; n++) {
         struct vm_operand *o = n < p->operands ? &p->operand[n] : &p->element[n - p->operands];
-        if (o->kind == VM_FUNCTION && p->function[o->value].instructions == 0)
-            o->value = VM_NONE;
+        if (o->kind == VM_FUNCTION) {
+            o->first = (uint32_t)o->value;
+            o->value = p->function[o->first].instructions ? o->value : VM_NONE;
+        }
     }
     for (uint32_t n = 0; n < p->instructions; n++)
         if (!p->instruction[n].why_not && !prepare_one(r, n))

@@ -23,10 +23,10 @@ bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, 
     if (o->variable == VM_NONE)
         return true;
     enum vm_space own = p->variable[o->variable].space;
-    bool of_function = own == VM_PARAM && !vm_is_entry_parameter(p, o->variable);
-    if (*space != VM_GENERIC && *space != own && !(of_function && *space == VM_LOCAL))
+    /* What .param names inside a function is local memory. */
+    if (*space != VM_GENERIC && *space != own && !(own == VM_LOCAL && *space == VM_PARAM))
         return false;
-    *space = of_function ? VM_LOCAL : own;
+    *space = own;
     return true;
 }
 

@@ -12,7 +12,8 @@ extern const char vm_why_operands[]; /* "operands that are not modelled" */
 /* A register, an immediate or a special register that a value of `bits` bits is read from. */
 static inline bool vm_is_source(const struct vm_operand *o, unsigned bits)
 {
-    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL || (o->kind == VM_REGISTER && o->bits == bits);
+    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL ||
+           (o->kind == VM_REGISTER && o->bits == bits && (bits == 1 || !o->negated));
 }
 
 /* A register or `_` that a value of `bits` bits is written to. */
@@ -24,7 +25,8 @@ static inline bool vm_is_target(const struct vm_operand *o, unsigned bits)
 /* The same where registers may be wider than the value: loads and stores. */
 static inline bool vm_is_wide_source(const struct vm_operand *o, unsigned bits)
 {
-    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL || (o->kind == VM_REGISTER && o->bits >= bits);
+    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL ||
+           (o->kind == VM_REGISTER && o->bits >= bits && !o->negated);
 }
 static inline bool vm_is_wide_target(const struct vm_operand *o, unsigned bits)
 {
