@@ -46,6 +46,7 @@ static const struct atomic {
     {"add.f32", 4, 0x00000001, 0x00000002, 0, 0x00000003, 0x100000000}, /* subnormals: flushed on global */
     {"add.f32", 4, 0x80000001, 0x80000001, 0, 0x80000002, 0x180000000}, /* -0 + -0 there */
     {"add.f32", 4, 0x00800001, 0x80800000, 0, 0x00000001, 0x100000000}, /* a subnormal sum */
+    {"add.f32", 4, 0x00800000, 0x00000001, 0, 0x00800001, 0x00800000},  /* a subnormal number added */
     {"add.f32", 4, 0x7f800000, 0xff800000, 0, 0x7fffffff, 0},           /* inf - inf */
     {"add.f64", 8, 0x3ff0000000000000, 0x3cb0000000000000, 0, 0x3ff0000000000001, 0}, /* 1 + 2^-52 */
     {"add.f64", 8, 0x0000000000000001, 0x0000000000000001, 0, 2, 0},
@@ -90,7 +91,7 @@ static const struct atomic {
 static void check(const struct atomic *a, enum place place, bool red)
 {
     struct ptx_lanes t;
-    char body[120], letter = a->bytes == 2 ? 'h' : a->bytes == 4 ? 'r' : 'd', name[8];
+    char body[120], letter = a->bytes == 2 ? 'h' : a->bytes == 4 ? 'r' : 'd', name[16];
     bool cas = strncmp(a->words, "cas", 3) == 0;
     snprintf(body, sizeof body, red ? "red%s.%s [%%d19], %%%c2" : "atom%s.%s %%%c1, [%%d19], %%%c2", place_word[place],
              a->words, letter, letter);

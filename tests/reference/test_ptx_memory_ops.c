@@ -90,7 +90,7 @@ static void load_every_type_and_vector_comes_from_its_bytes(void **state)
                     bits = *letter == 'b' ? 8 : *letter == 'h' ? 16 : *letter == 'r' || *letter == 'f' ? 32 : 64;
                     for (unsigned lane = 0; lane < 31; lane++)
                         for (unsigned k = 0; k < count; k++) {
-                            char name[8];
+                            char name[16];
                             uint64_t wanted = pattern_value(64 * lane + 32 + k * size, size);
                             if (types[n].is_signed && size < 8 && wanted >> (8 * size - 1) & 1)
                                 wanted |= UINT64_MAX << (8 * size);
@@ -143,7 +143,7 @@ static void store_every_width_writes_its_bytes_alone(void **state)
         for (unsigned lane = 0; lane < VM_LANES; lane++) {
             ptx_lanes_row(&t, "%d19")[lane] = at + 64 * lane;
             for (unsigned k = 0; k < forms[n].count; k++) {
-                char name[8];
+                char name[16];
                 snprintf(name, sizeof name, "%%%c%u", forms[n].letter, k + 1);
                 ptx_lanes_row(&t, name)[lane] = pattern_value(300 * lane + 8 * k, 8);
             }
@@ -353,6 +353,8 @@ static void memory_what_is_not_modelled_is_refused(void **state)
         {"ld.global.b128 %d1, [%d2];", "words"},
         {"ld.global.f16 %h1, [%d2];", "words"},
         {"ld.global.v8.b64 {%d1, %d2, %d3, %d4, %d5, %d6, %d7, %d8}, [%d9];", "words"},
+        {"ld.global.f32 %d1, [%d2];", "operands"},
+        {"st.global.f32 [%d2], %d1;", "operands"},
         {"ld.global.unified.u32 %r1, [%d2];", "words"},
         {"ld.global.u32 %h1, [%d2];", "operands"},
         {"ld.global.v2.u32 %r1, [%d2];", "operands"},

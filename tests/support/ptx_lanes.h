@@ -88,10 +88,10 @@ static inline enum vm_step ptx_lanes_step(struct ptx_lanes *t, uint32_t n, uint3
     return i->run(t->w, i, lanes);
 }
 
-/* Execute the body for all lanes. */
+/* Execute the body, to its first ret, for all lanes. */
 static inline void ptx_lanes_run(struct ptx_lanes *t)
 {
-    for (uint32_t n = 0; n + 1 < t->f->instructions; n++)
+    for (uint32_t n = 0; strcmp(ptx_lanes_instruction(t, n)->opcode, "ret") != 0; n++)
         if (ptx_lanes_step(t, n, UINT32_MAX) != VM_NEXT)
             fail_msg("instruction %u did not go through: %s", n, t->vm->error.why);
 }

@@ -42,12 +42,9 @@ static inline const struct vm_operand *vm_operand_elements(const struct vm_progr
     return several ? &p->element[o->first] : o;
 }
 
-/* The space of an address operand of an instruction whose words name `space` (VM_GENERIC: none). A .param variable
- * that is no parameter of a kernel lies in local memory. returns false where words and variable contradict. */
+/* The space of an address operand of an instruction whose words name `space` (VM_GENERIC: none). A .param variable of
+ * a function or of a call is one of local memory. returns false where words and variable contradict. */
 bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space);
-
-/* Is a variable a parameter of a kernel? */
-bool vm_is_entry_parameter(const struct vm_program *p, uint32_t variable);
 
 /* Is a word there, taken or not? */
 bool vm_has_word(const struct vm_instruction *i, const char *word);
