@@ -178,16 +178,16 @@ static struct wgmma_flight *flight_of(const struct vm_warp *w, uint64_t sequence
 static enum vm_step begin(struct vm_warp *w, uint64_t sequence)
 {
     struct vm_warp *four = wgmma_leader(w);
-    const struct wgmma_flight *f = flight_of(w, sequence);
-    for (int v = 0; v < WGMMA_WARPS; v++) {
+    const struct wgmma_flight *f = flight_of(four, sequence);
+    for (int v = 1; v < WGMMA_WARPS; v++) {
         const struct wgmma_flight *other = flight_of(&four[v], sequence);
         if (other->instruction != f->instruction)
-            return vm_fault(w, f->instruction, STATUS_SUBJECT,
-                            "warp %u of the warpgroup executes another wgmma, that of line %u", four[v].index,
-                            other->instruction->line);
+            return vm_fault(&four[v], other->instruction, STATUS_SUBJECT,
+                            "the first warp of the warpgroup executes another wgmma, that of line %u",
+                            f->instruction->line);
         if (other->a != f->a || other->b != f->b || other->add != f->add)
             vm_hazard(w, f->instruction, "wgmma operand differs between threads",
-                      "descriptors or scale-d of warps %u and %u", w->index, four[v].index);
+                      "descriptors or scale-d of warps %u and %u", four->index, four[v].index);
     }
     enum vm_step s = wgmma_check_operands(w, f);
     return s == VM_NEXT && w->block->vm->launch.order == VM_EARLY ? wgmma_compute(four, sequence) : s;
