@@ -143,7 +143,7 @@ static enum status launch(struct session *s, const struct segments *segments, st
     if (status != STATUS_OK)
         return status;
     s->result.launches++;
-    s->result.miscounted += report.wgmma != report.wgmma_expected;
+    s->result.miscounted += run_report_miscounts(&report);
     if (segments == &s->guard) {
         guard->status_told |= report.wgmma_expected > 0 || report.status_word != 0;
         if (guard->status_word == guard->status_wanted)
