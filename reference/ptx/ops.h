@@ -15,16 +15,20 @@ struct vm_op {
 };
 
 /* Each ends with a NULL name. */
-extern const struct vm_op vm_ops_integer[]; /* add sub mul mad neg abs min max div rem, with carry, sad, dp4a ... */
-extern const struct vm_op
-    vm_ops_logic[]; /* and or xor not cnot lop3 shl shr shf bfe bfi bfind brev popc clz prmt ... */
-extern const struct vm_op vm_ops_float[]; /* f32 and f64 of add sub mul fma div rcp sqrt ex2 lg2 ..., min max abs neg */
-extern const struct vm_op vm_ops_half[];  /* the same for f16, f16x2, bf16, bf16x2 */
-extern const struct vm_op vm_ops_convert[]; /* cvt, cvt.pack */
-extern const struct vm_op vm_ops_compare[]; /* setp set selp slct */
+extern const struct vm_op vm_ops_integer[];       /* add sub mul mad neg abs min max div rem sad ... */
+extern const struct vm_op vm_ops_integer_carry[]; /* add.cc addc sub.cc subc mad.cc madc dp4a dp2a */
+extern const struct vm_op vm_ops_logic[];         /* and or xor not cnot lop3 shl shr shf prmt */
+extern const struct vm_op vm_ops_logic_field[];   /* bfe bfi bfind bmsk brev popc clz szext */
+extern const struct vm_op vm_ops_float[];         /* f32 and f64: add sub mul fma div rcp sqrt min max abs neg ... */
+extern const struct vm_op vm_ops_float_approx[];  /* div.approx rcp.approx sqrt.approx rsqrt ex2 lg2 sin cos tanh */
+extern const struct vm_op vm_ops_half[];          /* both for f16, f16x2, bf16, bf16x2 */
+extern const struct vm_op vm_ops_convert[];       /* cvt of one value */
+extern const struct vm_op vm_ops_convert_pack[];  /* cvt to and from pairs of narrow floats, cvt.pack */
+extern const struct vm_op vm_ops_compare[];       /* setp set selp slct */
 extern const struct vm_op
     vm_ops_move[]; /* mov (vectors, symbols, special registers), cvta, isspacep, mapa, getctarank */
-extern const struct vm_op vm_ops_memory[]; /* ld st atom red prefetch ..., ldu, fence/membar without proxies */
+extern const struct vm_op vm_ops_memory[]; /* ld st prefetch ..., ldu, fence/membar without proxies */
+extern const struct vm_op vm_ops_atomic[]; /* atom red */
 extern const struct vm_op vm_ops_matrix[]; /* ldmatrix stmatrix movmatrix */
 extern const struct vm_op vm_ops_warp[];   /* shfl vote match activemask elect redux bar.warp.sync */
 extern const struct vm_op

@@ -7,6 +7,8 @@
 #ifndef FO_REFERENCE_PTX_VM_H
 #define FO_REFERENCE_PTX_VM_H
 
+#include <pthread.h>
+
 #include "reference/ptx/pending.h"
 #include "reference/ptx/warp.h"
 
@@ -55,10 +57,18 @@ struct vm {
     struct error error;                                  /* of the fault; code STATUS_OK: none */
     void (*see)(void *self, const struct vm_seen *seen); /* NULL: nobody looks */
     void *see_self;
+    pthread_mutex_t global; /* hooks.h: vm_global_lock */
+    pthread_mutex_t notes;  /* around error and report while clusters run */
+    uint64_t error_cluster; /* that the error is of: the first one's stands, whoever was faster */
+    uint64_t hazard_cluster[VM_HAZARDS];
+    uint32_t entry, shared_bytes; /* of the launch; bytes from offset 0 on */
+    uint8_t *row_used;            /* [rows]: by the entry and by the functions that are none */
 };
 
 /* Read a module and place its global variables. errors: of vm_program_read. *out is freed with vm_free. */
 enum status vm_make(const char *path, const char *text, size_t size, struct vm **out, struct error *e);
+/* The same of a program that has been read; *program is the vm's own on success. */
+enum status vm_make_program(struct vm_program *program, struct vm **out, struct error *e);
 void vm_free(struct vm *v);
 /* Global memory. name: for messages, copied. *address: 256-byte aligned. errors: STATUS_NO_MEMORY. */
 enum status vm_alloc(struct vm *v, const char *name, size_t bytes, uint64_t *address, struct error *e);

@@ -26,7 +26,10 @@ struct vm_block {
     uint8_t *shared; /* [shared_bytes] */
     uint32_t shared_bytes;
     struct vm_barriers *barriers;
-    uint32_t exited; /* threads */
+    uint32_t exited;            /* threads */
+    bool ended;                 /* all have exited, and what they began is done */
+    uint64_t steps;             /* of its warps */
+    struct vm_written *written; /* proxy.c */
 };
 
 struct vm_cluster {
@@ -36,6 +39,12 @@ struct vm_cluster {
     uint64_t arrived; /* of barrier.cluster, counted by ops/barrier.c */
     uint64_t phase;
     struct vm_pending *pending, *pending_end; /* pending.h; oldest first */
+    uint64_t index;                           /* in the grid */
+    uint64_t wgmma, mma;                      /* executed, for the report */
+    const char *approximate;                  /* the first that was, for the report */
+    uint32_t fences;                          /* of proxies, so far (memory.h) */
+    uint32_t idle;                            /* rounds without any progress, in a row (schedule.c) */
+    bool faulted;                             /* nothing of this cluster goes on */
 };
 
 struct vm_warp {
@@ -48,11 +57,16 @@ struct vm_warp {
     /* An operation of two parts (arrive, then wait) notes here which lanes are between them, and for what. */
     uint32_t between;
     uint64_t ticket[VM_LANES];
+    uint32_t carry; /* CC.CF of each lane */
     uint64_t *row;  /* [program->rows][VM_LANES] */
     uint8_t *local; /* [VM_LANES][local_bytes] */
     struct vm_wgmma *wgmma;
     struct vm_copies *copies;
-    uint64_t steps; /* instructions executed */
+    uint64_t steps;            /* instructions executed */
+    uint32_t flights;          /* kept by ops/wgmma.c: not 0 while registers of a wgmma are in flight */
+    uint32_t fenced[VM_LANES]; /* cluster->fences after the lane's last proxy fence (memory.h) */
+    uint32_t begin, end;       /* of the function that the last group was in (schedule.c) */
+    uint32_t held, starved;    /* whose turn it is not, and for how many turns some have had none (schedule.c) */
 };
 
 static inline uint64_t *vm_row(const struct vm_warp *w, uint32_t row)

@@ -1,0 +1,3 @@
+#include "reference/ptx/ops.h"
+
+const struct vm_op vm_ops_convert_pack[] = {{NULL, NULL}};

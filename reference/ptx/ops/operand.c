@@ -1,0 +1,48 @@
+#include "reference/ptx/ops/operand.h"
+
+#include <string.h>
+
+#include "reference/ptx/warp.h"
+
+const char vm_why_words[] = "words that are not modelled";
+const char vm_why_operands[] = "operands that are not modelled";
+
+bool vm_is_entry_parameter(const struct vm_program *p, uint32_t variable)
+{
+    const struct vm_variable *v = &p->variable[variable];
+    if (v->space != VM_PARAM || v->function == VM_NONE || !p->function[v->function].entry)
+        return false;
+    const struct vm_function *f = &p->function[v->function];
+    return variable >= f->parameter && variable - f->parameter < f->parameters;
+}
+
+bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space)
+{
+    if (o->kind != VM_ADDRESS)
+        return false;
+    if (o->variable == VM_NONE)
+        return true;
+    enum vm_space own = p->variable[o->variable].space;
+    bool of_function = own == VM_PARAM && !vm_is_entry_parameter(p, o->variable);
+    if (*space != VM_GENERIC && *space != own && !(of_function && *space == VM_LOCAL))
+        return false;
+    *space = of_function ? VM_LOCAL : own;
+    return true;
+}
+
+bool vm_has_word(const struct vm_instruction *i, const char *word)
+{
+    for (uint32_t n = 0; n < i->words; n++)
+        if (strcmp(i->word[n], word) == 0)
+            return true;
+    return false;
+}
+
+void vm_check_own_block(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes,
+                        const uint64_t address[VM_LANES], bool own)
+{
+    for (unsigned lane = 0; own && lane < VM_LANES; lane++)
+        if (lanes >> lane & 1 && (uint32_t)address[lane] >> VM_RANK_SHIFT != w->block->rank)
+            vm_hazard(w, i, "Shared memory of another block reached as the block's own", "address 0x%llx, lane %u",
+                      (unsigned long long)address[lane], lane);
+}

@@ -1,0 +1,244 @@
+#include "reference/ptx/schedule.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "reference/ptx/hooks.h"
+#include "reference/ptx/ops/control.h"
+
+enum {
+    QUANTUM = 128,  /* instructions of a turn */
+    PATIENCE = 4,   /* turns that a runnable lane goes without one before those ahead of it are held */
+    ROUNDS = 1024,  /* of one vm_cluster_go */
+    WAITERS = 64,   /* places that a deadlock is told of */
+    IDLE_ROUNDS = 2 /* an arrival late in one round is seen by those that wait in the next */
+};
+
+/* Lanes at one instruction, and the first instruction that they may not run without looking around. */
+struct group {
+    uint32_t lanes, pc, stop;
+};
+
+static void set_pc(struct vm_warp *w, uint32_t lanes, uint32_t pc)
+{
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (lanes >> lane & 1)
+            w->pc[lane] = pc;
+}
+
+/* The end of the function that an instruction belongs to. */
+static uint32_t function_end(struct vm_warp *w, uint32_t pc)
+{
+    const struct vm_program *p = vm_warp_program(w);
+    if (pc - w->begin < w->end - w->begin)
+        return w->end;
+    for (uint32_t f = 0; f < p->functions; f++)
+        if (pc - p->function[f].first < p->function[f].instructions) {
+            w->begin = p->function[f].first;
+            w->end = w->begin + p->function[f].instructions;
+            return w->end;
+        }
+    return pc;
+}
+
+/* Those of the runnable lanes that stand lowest, up to where the next ones stand. */
+static struct group choose_group(struct vm_warp *w, uint32_t runnable)
+{
+    struct group g = {.pc = UINT32_MAX};
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (runnable >> lane & 1 && w->pc[lane] < g.pc)
+            g.pc = w->pc[lane];
+    g.stop = function_end(w, g.pc);
+    for (unsigned lane = 0; lane < VM_LANES; lane++) {
+        if (!(runnable >> lane & 1))
+            continue;
+        if (w->pc[lane] == g.pc)
+            g.lanes |= UINT32_C(1) << lane;
+        else if (w->pc[lane] < g.stop)
+            g.stop = w->pc[lane];
+    }
+    return g;
+}
+
+static uint32_t guarded(const struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    const uint64_t *row = vm_row(w, i->guard);
+    uint32_t mask = 0;
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        mask |= (uint32_t)(row[lane] & 1) << lane;
+    return lanes & (i->guard_negated ? ~mask : mask);
+}
+
+/* Run a group until it has to look around. returns the lanes that wait; *steps is counted up. */
+static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
+{
+    const struct vm_program *p = vm_warp_program(w);
+    for (; g.pc < g.stop && *steps < QUANTUM; g.pc++) {
+        const struct vm_instruction *i = &p->instruction[g.pc];
+        uint32_t active = i->guard == VM_NONE ? g.lanes : guarded(w, i, g.lanes);
+        enum vm_step step = VM_NEXT;
+        if (active && w->flights && !vm_wgmma_flight(w, i, active))
+            step = VM_FAULT;
+        else if (active && active == g.lanes && i->run == vm_control_branch)
+            g.pc = vm_control_target(p, i) - 1; /* all together: the way of most branches */
+        else if (active)
+            step = i->run(w, i, active);
+        *steps += step != VM_WAIT;
+        if (step == VM_NEXT)
+            continue;
+        set_pc(w, g.lanes & ~active, g.pc + 1);
+        if (step != VM_JUMPED)
+            set_pc(w, active, g.pc);
+        return step == VM_WAIT ? active : 0;
+    }
+    if (g.pc == w->end)
+        vm_fault(w, &p->instruction[g.pc - 1], STATUS_SUBJECT, "threads run on behind the last instruction");
+    set_pc(w, g.lanes, g.pc);
+    return 0;
+}
+
+/* Lanes that could have gone and did not, turn after turn: those that went are held once. */
+static void be_fair(struct vm_warp *w, uint32_t waiting, uint32_t went)
+{
+    bool hungry = (w->alive & ~waiting & ~went) != 0;
+    w->starved = hungry ? w->starved + 1 : 0;
+    if (w->starved >= PATIENCE) {
+        w->held = went;
+        w->starved = 0;
+    }
+}
+
+/* returns the number of instructions. */
+static uint32_t take_turn(struct vm_warp *w)
+{
+    uint32_t waiting = w->alive & ~w->held ? w->held : 0, went = 0, steps = 0;
+    w->held = 0;
+    while (steps < QUANTUM && (w->alive & ~waiting) && !w->block->cluster->faulted) {
+        struct group g = choose_group(w, w->alive & ~waiting);
+        waiting |= run_group(w, g, &steps);
+        went |= g.lanes;
+    }
+    be_fair(w, waiting, went);
+    w->steps += steps;
+    w->block->steps += steps;
+    return steps;
+}
+
+static bool is_of_block(const struct vm_pending *p, const void *block)
+{
+    return p->warp->block == block;
+}
+
+/* One turn of every warp of a block. returns the number of instructions. */
+static uint32_t go_round_block(struct vm_block *b)
+{
+    struct vm_cluster *c = b->cluster;
+    uint64_t most = b->vm->launch.most_steps ? b->vm->launch.most_steps : UINT64_C(1) << 40;
+    uint32_t steps = 0;
+    for (uint32_t n = 0; n < b->warps && !c->faulted; n++) {
+        struct vm_warp *w = &b->warp[n];
+        steps += w->alive ? take_turn(w) : 0;
+        if (b->steps > most && b->exited < b->threads && !c->faulted)
+            vm_fault(w, NULL, STATUS_SUBJECT, "did not end within %" PRIu64 " instructions", most);
+    }
+    if (b->exited == b->threads && !c->faulted) {
+        b->ended = true;
+        vm_pending_complete(c, is_of_block, b);
+    }
+    return steps;
+}
+
+struct waiter {
+    struct vm_block *block;
+    uint32_t pc, warps;
+};
+
+static void count_waiter(struct waiter *list, uint32_t *count, struct vm_block *b, uint32_t pc)
+{
+    for (uint32_t n = 0; n < *count; n++)
+        if (list[n].block == b && list[n].pc == pc) {
+            list[n].warps++;
+            return;
+        }
+    if (*count < WAITERS)
+        list[(*count)++] = (struct waiter){b, pc, 1};
+}
+
+static uint32_t list_waiters(struct vm_cluster *c, struct waiter list[WAITERS])
+{
+    uint32_t count = 0;
+    for (uint32_t rank = 0; rank < c->blocks; rank++)
+        for (uint32_t n = 0; n < c->block[rank].warps; n++) {
+            struct vm_warp *w = &c->block[rank].warp[n];
+            for (uint32_t left = w->alive; left;) {
+                struct group g = choose_group(w, left);
+                count_waiter(list, &count, &c->block[rank], g.pc);
+                left &= ~g.lanes;
+            }
+        }
+    return count;
+}
+
+static const char *instruction_name(const struct vm_instruction *i, char *text, size_t size)
+{
+    int used = snprintf(text, size, "%s", i->opcode ? i->opcode : "?");
+    for (uint32_t n = 0; n < i->words && used >= 0 && (size_t)used < size; n++)
+        used += snprintf(text + used, size - (size_t)used, ".%s", i->word[n]);
+    return text;
+}
+
+/* Nobody goes on and nothing is pending: say who waits where. */
+static void tell_deadlock(struct vm_cluster *c)
+{
+    struct waiter list[WAITERS];
+    uint32_t count = list_waiters(c, list);
+    char text[256] = "", name[80];
+    size_t used = 0;
+    for (uint32_t n = 0; n < count; n++) {
+        const struct vm_instruction *i = &c->vm->program.instruction[list[n].pc];
+        const uint32_t *at = list[n].block->at;
+        char one[192];
+        int length = snprintf(one, sizeof one, "%s%u warp%s of block (%u,%u,%u) wait%s in line %u (%s)", n ? ", " : "",
+                              list[n].warps, list[n].warps == 1 ? "" : "s", at[0], at[1], at[2],
+                              list[n].warps == 1 ? "s" : "", i->line, instruction_name(i, name, sizeof name));
+        if (used + (size_t)length + 16 > sizeof text) {
+            snprintf(text + used, sizeof text - used, " and others");
+            break;
+        }
+        memcpy(text + used, one, (size_t)length + 1);
+        used += (size_t)length;
+    }
+    vm_fault(&list[0].block->warp[0], &c->vm->program.instruction[list[0].pc], STATUS_SUBJECT, "deadlock: %s", text);
+}
+
+static bool is_any(const struct vm_pending *p, const void *with)
+{
+    (void)p;
+    (void)with;
+    return true;
+}
+
+enum vm_going vm_cluster_go(struct vm_cluster *c)
+{
+    for (uint32_t round = 0; round < ROUNDS && !c->faulted; round++) {
+        uint32_t steps = 0, ended = 0;
+        for (uint32_t rank = 0; rank < c->blocks && !c->faulted; rank++) {
+            if (!c->block[rank].ended)
+                steps += go_round_block(&c->block[rank]);
+            ended += c->block[rank].ended;
+        }
+        if (ended == c->blocks && !c->faulted)
+            return VM_ENDED;
+        c->idle = steps ? 0 : c->idle + 1;
+        if (c->idle < IDLE_ROUNDS || c->faulted)
+            continue;
+        c->idle = IDLE_ROUNDS - 1;
+        if (!vm_pending_complete_one(c) && !c->faulted)
+            tell_deadlock(c);
+    }
+    /* Whoever polls without waiting shall see in the end what has been started. */
+    if (!c->faulted)
+        vm_pending_complete(c, is_any, NULL);
+    return c->faulted ? VM_BROKEN : VM_GOING;
+}
