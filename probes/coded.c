@@ -103,6 +103,8 @@ static enum status session_begin(struct session *s, struct error *e)
         status = coded_planes_make(&r->map, l->no_scales, &s->planes, e);
     if (status != STATUS_OK)
         return status;
+    if (l->f16)
+        s->planes.row = coded_code_make(CODED_HALF_BASE, o->P, CODED_HALF_CHECKS);
     r->value_planes = s->planes.value.planes;
     r->scale_planes = s->planes.scale.planes;
     r->row_planes = s->planes.row.planes;

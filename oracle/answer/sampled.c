@@ -263,6 +263,10 @@ enum status sampled_ask(const struct fo_probe_options *o, const struct machine *
     struct identity_case c;
     struct text repeat = {0};
     char note[ADAPT_NOTE];
+    if (executor->limits.f16)
+        return error_set(e, STATUS_BAD_ARGUMENT,
+                         "not applicable: random activations and the bound of their sums are those of bf16, and the "
+                         "subject takes or gives f16");
     enum status s = make_case(o, &executor->limits, &c, note, e);
     if (s != STATUS_OK)
         return s;

@@ -1,71 +1,15 @@
 #include "oracle/exec/module_driver.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "oracle/exec/module_cuda.h"
 #include "oracle/io/file.h"
 
-/* The few words of cuda.h that are needed. source: cuda.h of CUDA 13.0. */
-typedef int cu_result;
-typedef int cu_device;
-typedef uint64_t cu_pointer;
-enum {
-    CU_OK = 0,
-    CU_OUT_OF_MEMORY = 2,
-    CU_NOT_READY = 600,
-    CU_JIT_LOG = 5,        /* CU_JIT_ERROR_LOG_BUFFER */
-    CU_JIT_LOG_BYTES = 6,  /* CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES */
-    CU_DYNAMIC_SHARED = 8, /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
-    CU_LARGE_CLUSTER = 14, /* CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED */
-    CU_CLUSTER = 4         /* CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION */
-};
 enum { PORTABLE_CLUSTER = 8 };
 enum { DEFAULT_SHARED = 48 << 10, LOG_BYTES = 4096, POLL_NS = 50000 };
-
-/* CUlaunchAttribute and CUlaunchConfig. */
-struct launch_attribute {
-    int id, padding;
-    union {
-        uint32_t cluster[3];
-        uint8_t bytes[64];
-    } value;
-};
-
-struct launch_config {
-    unsigned grid[3], block[3], shared;
-    void *stream;
-    struct launch_attribute *attribute;
-    unsigned attributes;
-};
-
-struct functions {
-    cu_result (*init)(unsigned flags);
-    cu_result (*device_get)(cu_device *device, int ordinal);
-    cu_result (*device_get_name)(char *name, int bytes, cu_device device);
-    cu_result (*context_retain)(void **context, cu_device device);
-    cu_result (*context_release)(cu_device device);
-    cu_result (*context_set)(void *context);
-    cu_result (*module_load)(void **module, const void *image, unsigned options, int *option, void **value);
-    cu_result (*module_unload)(void *module);
-    cu_result (*module_function)(void **function, void *module, const char *name);
-    cu_result (*function_set)(void *function, int attribute, int value);
-    cu_result (*alloc)(cu_pointer *at, size_t bytes);
-    cu_result (*release)(cu_pointer at);
-    cu_result (*copy_to)(cu_pointer to, const void *from, size_t bytes);
-    cu_result (*copy_from)(void *to, cu_pointer from, size_t bytes);
-    cu_result (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                        unsigned shared, void *stream, void **parameters, void **extra);
-    cu_result (*query)(void *stream);
-    cu_result (*error_name)(cu_result r, const char **name);
-    /* Of drivers from CUDA 11.8 on; NULL where there is none. */
-    cu_result (*launch_ex)(const struct launch_config *config, void *function, void **parameters, void **extra);
-    cu_result (*tensor_map)(void *map, int type, uint32_t rank, void *address, const uint64_t *extent,
-                            const uint64_t *stride, const uint32_t *box, const uint32_t *step, int interleave,
-                            int swizzle, int promotion, int fill);
-};
 
 struct buffer {
     cu_pointer base; /* of the first guard; 0: not made */
@@ -74,53 +18,13 @@ struct buffer {
 
 struct driver {
     const struct module_sidecar *sidecar; /* borrowed */
-    struct functions f;
+    struct cuda f;
     cu_device device;
     char name[MODULE_GPU];
     void *context, *module, *function;
     struct buffer buffer[BUFFERS];
     size_t launches, broken; /* broken: the launch after which the context answers nothing but errors; 0: none */
 };
-
-static enum status find_functions(struct functions *f, struct error *e)
-{
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return error_set(e, STATUS_NO_DEVICE, "no driver: %s", dlerror());
-    const struct {
-        void *to; /* a pointer to function */
-        const char *name;
-    } function[] = {
-        {&f->init, "cuInit"},
-        {&f->device_get, "cuDeviceGet"},
-        {&f->device_get_name, "cuDeviceGetName"},
-        {&f->context_retain, "cuDevicePrimaryCtxRetain"},
-        {&f->context_release, "cuDevicePrimaryCtxRelease_v2"},
-        {&f->context_set, "cuCtxSetCurrent"},
-        {&f->module_load, "cuModuleLoadDataEx"},
-        {&f->module_unload, "cuModuleUnload"},
-        {&f->module_function, "cuModuleGetFunction"},
-        {&f->function_set, "cuFuncSetAttribute"},
-        {&f->alloc, "cuMemAlloc_v2"},
-        {&f->release, "cuMemFree_v2"},
-        {&f->copy_to, "cuMemcpyHtoD_v2"},
-        {&f->copy_from, "cuMemcpyDtoH_v2"},
-        {&f->launch, "cuLaunchKernel"},
-        {&f->query, "cuStreamQuery"},
-        {&f->error_name, "cuGetErrorName"},
-        {&f->launch_ex, "cuLaunchKernelEx"},
-        {&f->tensor_map, "cuTensorMapEncodeTiled"},
-    };
-    enum { FUNCTIONS = sizeof function / sizeof *function, NEEDED = FUNCTIONS - 2 };
-    for (size_t i = 0; i < FUNCTIONS; i++) {
-        void *found = dlsym(library, function[i].name);
-        if (!found && i < NEEDED)
-            return error_set(e, STATUS_NO_DEVICE, "libcuda.so.1 has no %s", function[i].name);
-        /* POSIX lets an object pointer hold a function; ISO C only lets its bytes be copied. */
-        memcpy(function[i].to, &found, sizeof found);
-    }
-    return STATUS_OK;
-}
 
 static const char *name_of(const struct driver *d, cu_result r, char text[32])
 {
@@ -353,9 +257,8 @@ static cu_result start_kernel(const struct driver *d, const struct module_launch
     if (l->cluster[0] == 0)
         return d->f.launch(d->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1], l->block[2],
                            l->shared, NULL, parameters, NULL);
-    struct launch_attribute cluster = {.id = CU_CLUSTER,
-                                       .value.cluster = {l->cluster[0], l->cluster[1], l->cluster[2]}};
-    const struct launch_config config = {
+    struct cuda_attribute cluster = {.id = CU_CLUSTER, .value.cluster = {l->cluster[0], l->cluster[1], l->cluster[2]}};
+    const struct cuda_config config = {
         {l->grid[0], l->grid[1], l->grid[2]}, {l->block[0], l->block[1], l->block[2]}, l->shared, NULL, &cluster, 1};
     return d->f.launch_ex(&config, d->function, parameters, NULL);
 }
@@ -396,7 +299,7 @@ enum status module_driver_open(const struct module_sidecar *m, struct module_dev
     if (!d)
         return error_set(e, STATUS_NO_MEMORY, "no memory for a module");
     d->sidecar = m;
-    enum status s = find_functions(&d->f, e);
+    enum status s = cuda_find(&d->f, e);
     if (s == STATUS_OK)
         s = start(d, e);
     if (s == STATUS_OK)
@@ -420,7 +323,7 @@ enum status module_driver_open(const struct module_sidecar *m, struct module_dev
 enum status module_driver_gpu(char name[MODULE_GPU], struct error *e)
 {
     struct driver d = {0};
-    enum status s = find_functions(&d.f, e);
+    enum status s = cuda_find(&d.f, e);
     if (s == STATUS_OK)
         s = find_gpu(&d, e);
     if (s == STATUS_OK)

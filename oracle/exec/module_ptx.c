@@ -121,23 +121,28 @@ static bool kept_differs(const struct machine_ptx *p)
     return differs;
 }
 
-/* A fault of the kernel as a sentence about it. */
-static enum status broke(const struct machine_ptx *p, enum status s, struct error *e)
+/* What the machine says with its line, which is all that reaches another process; of a kernel that broke, as a sentence
+ * about it. */
+static enum status say(const struct machine_ptx *p, enum status s, struct error *e)
 {
-    char line[sizeof e->why];
-    if (s != STATUS_SUBJECT || !e)
+    char why[sizeof e->why], line[32] = "";
+    if (s == STATUS_OK || !e)
         return s;
-    snprintf(line, sizeof line, "%s", e->why);
-    if (e->line && strncmp(line, "line ", 5) != 0)
-        return error_set(e, s, "the kernel broke in launch %zu: line %d: %.240s", p->launches, e->line, line);
-    return error_set(e, s, "the kernel broke in launch %zu: %.260s", p->launches, line);
+    if (e->line)
+        snprintf(line, sizeof line, "line %d: ", e->line);
+    snprintf(why, sizeof why, "%s", e->why);
+    if (s == STATUS_SUBJECT)
+        return error_set(e, s, "the kernel broke in launch %zu: %s%.250s", p->launches, line, why);
+    if (s == STATUS_UNSUPPORTED)
+        snprintf(e->why, sizeof e->why, "%s%.280s", line, why);
+    return s;
 }
 
 static enum status run(struct machine_ptx *p, const struct vm_launch *launch, struct error *e)
 {
     enum status s = vm_run(p->vm, launch, e);
     if (s != STATUS_BAD_ARGUMENT)
-        return broke(p, s, e);
+        return say(p, s, e);
     if (e)
         e->status = STATUS_BAD_INPUT;
     error_at_path(e, p->sidecar->path);
