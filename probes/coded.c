@@ -103,6 +103,8 @@ static enum status session_begin(struct session *s, struct error *e)
         status = coded_planes_make(&r->map, l->no_scales, &s->planes, e);
     if (status != STATUS_OK)
         return status;
+    if (l->f16)
+        s->planes.row = coded_code_make(CODED_HALF_BASE, o->P, CODED_HALF_CHECKS);
     r->value_planes = s->planes.value.planes;
     r->scale_planes = s->planes.scale.planes;
     r->row_planes = s->planes.row.planes;
@@ -143,7 +145,7 @@ static enum status launch(struct session *s, const struct segments *segments, st
     if (status != STATUS_OK)
         return status;
     s->result.launches++;
-    s->result.miscounted += report.wgmma != report.wgmma_expected;
+    s->result.miscounted += run_report_miscounts(&report);
     if (segments == &s->guard) {
         guard->status_told |= report.wgmma_expected > 0 || report.status_word != 0;
         if (guard->status_word == guard->status_wanted)

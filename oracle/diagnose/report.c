@@ -295,5 +295,7 @@ void report_text(const struct report *r, struct text *t)
         text_of_smallest(t, r);
     if (r->stages)
         text_of_stages(t, r);
+    if (r->note && *r->note)
+        text_of_line(t, "note", "%s", r->note);
     text_add(t, "repeat:  %s\n", r->repeat);
 }

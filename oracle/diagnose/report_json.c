@@ -205,6 +205,8 @@ json_t *report_json(const struct report *r)
     }
     if (r->smallest)
         json_object_set_new(document, "smallest", json_of_smallest(r));
+    if (r->note && *r->note)
+        json_object_set_new(document, "notes", json_pack("[s]", r->note));
     json_object_set_new(document, "verdict", json_string(fo_verdict_name(report_verdict(r))));
     json_object_set_new(document, "repeat", json_name(r->repeat));
     json_object_set(document, "machine", (json_t *)r->machine);
