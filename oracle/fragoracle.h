@@ -159,7 +159,8 @@ struct fo_tap_options {
 int fo_tap(const struct fo_tap_options *o, struct fo_answer *answer, struct fo_error *error);
 
 /* Judge a capture: which element does each slot hold, and at which station (A, B descriptor, D, epilogue) does it go
- * wrong? Matrices are .npy, logical: a [M,K], b [K,N], out [M,N] in the terms of the instruction. */
+ * wrong? Matrices are .npy, logical: a [M,K], b [K,N], out [M,N] in the terms of the instruction. The layout that a
+ * kernel implements is inferred from its outputs alone, too: fo_diagnose with `unnamed`. */
 struct fo_infer_options {
     const char
         *capture; /* needed: a folder of the injected library, an image, or an .npy of registers u4 [threads,regs] */
@@ -186,6 +187,7 @@ struct fo_diagnose_options {
     uint64_t seed;       /* of the dense product */
     const char *on;
     const char *out; /* folder for diagnosis.json and pictures; NULL writes nothing */
+    int unnamed;     /* leave the known faults out: only what the kernel implements, stage by stage, from its source map */
     fo_progress *progress;
     void *context;
 };

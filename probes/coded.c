@@ -12,6 +12,7 @@
 
 #include "probes/coded_judge.h"
 #include "probes/identity.h"
+#include "probes/weights.h"
 #include "reference/matmul.h"
 
 /* As in identity.c: signs, payloads and quiet bits differ, so that neither survives as the other. */
@@ -77,10 +78,12 @@ static enum status session_allocate(struct session *s, struct error *e)
     r->guard.wanted = malloc(P * sizeof *r->guard.wanted);
     r->dense = malloc(P * N * sizeof *r->dense);
     r->dense_expected = malloc(P * N * sizeof *r->dense_expected);
+    r->special.found = malloc(P * N * sizeof *r->special.found);
+    r->special.expected = malloc(P * N * sizeof *r->special.expected);
     if (all <= SIZE_MAX / sizeof *r->pair / (s->planes.pair + 1))
         r->pair = malloc((s->planes.pair * all + 1) * sizeof *r->pair);
     if (!s->x || !s->out || !s->unit || !s->guard_unit || !s->guard_value || !r->guard.found || !r->guard.wanted ||
-        !r->dense || !r->dense_expected || !r->pair)
+        !r->dense || !r->dense_expected || !r->special.found || !r->special.expected || !r->pair)
         return error_set(e, STATUS_NO_MEMORY, "no memory for coded probes of P = %zu, N = %zu, K = %zu", P, N,
                          r->map.K);
     return STATUS_OK;
@@ -315,6 +318,32 @@ static enum status run_dense(struct session *s, struct error *e)
     return STATUS_OK;
 }
 
+/* What a 1 among zeros cannot tell: Inf from NaN. Sums are the same in every order (weights.h). */
+static enum status run_special(struct session *s, struct error *e)
+{
+    struct coded_special *special = &s->result.special;
+    const struct source_map *m = &s->result.map;
+    struct weights_set weights = {0};
+    uint32_t status_word;
+    if (s->planes.pair == 0 || s->planes.no_scales)
+        return STATUS_OK;
+    enum status status = weights_make(WEIGHTS_SPECIAL, m->experts, m->N, m->K, s->o->seed, &weights, e);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < m->P * m->K; i++)
+        s->x[i].bits = (uint16_t)(BF16_ONE | (i / m->K % 2 ? BF16_SIGN : 0));
+    s->result.loads++;
+    status = s->subject->load(s->subject->self, &weights.w, e);
+    if (status == STATUS_OK)
+        status = launch(s, &m->segments, poison_a, special->found, e);
+    if (status == STATUS_OK)
+        status = matmul_grouped(s->x, &m->segments, &weights.w, special->expected, &status_word, e);
+    weights_free(&weights);
+    if (status == STATUS_OK)
+        coded_judge_special(&s->result);
+    return status;
+}
+
 enum status coded_run(const struct executor *subject, const struct coded_options *o, struct coded_result *out,
                       struct error *e)
 {
@@ -328,6 +357,8 @@ enum status coded_run(const struct executor *subject, const struct coded_options
         status = run_scales(&s, e);
     if (status == STATUS_OK)
         status = run_pairs(&s, e);
+    if (status == STATUS_OK)
+        status = run_special(&s, e);
     if (status == STATUS_OK)
         status = run_dense(&s, e);
     if (status == STATUS_OK) {
@@ -347,6 +378,8 @@ void coded_result_free(struct coded_result *r)
     free(r->pair);
     free(r->dense);
     free(r->dense_expected);
+    free(r->special.found);
+    free(r->special.expected);
     free(r->guard.found);
     free(r->guard.wanted);
     *r = (struct coded_result){0};

@@ -20,6 +20,9 @@
  * decodes to, wherever it was really read from. A pair that gives Inf or NaN stands in a row of weights apart: zero
  * times it is NaN, in every output of that row
  *
+ *   special   weights_make(WEIGHTS_SPECIAL) against rows of all 1 and all -1, as the identity probe has them: no zero
+ * of x hides whether a weight is Inf or NaN. Left out with the pairs, and of a subject without scales
+ *
  *   dense     integer activations and weights, small enough that every partial sum of every order is exact, in bf16 too
  *
  *   guard     the unit and the value planes once more, of segments that name an expert that does not exist
@@ -37,7 +40,7 @@
 struct coded_options {
     size_t P; /* tokens */
     size_t N, K, experts;
-    uint64_t seed; /* of the dense product */
+    uint64_t seed; /* of the dense product and of the special weights */
 };
 
 /* A launch of three segments: P/3 rows of the last expert, then about as many of expert E, which there is not, and of
@@ -48,6 +51,13 @@ struct coded_guard {
     size_t wrong;             /* rows that are not what is wanted */
     uint32_t status_word, status_wanted;
     bool status_told; /* false: this subject counts nothing, so its status word says nothing either */
+};
+
+/* The special plane. Outputs that differ, by what is wanted and what is there. */
+struct coded_special {
+    size_t count, differing;       /* 0 compared: not asked */
+    size_t nan_is_infinite;        /* of those that differ: an Inf where NaN is wanted */
+    struct bf16 *found, *expected; /* [P][N], owned */
 };
 
 /* Owns its arrays. */
@@ -66,6 +76,7 @@ struct coded_result {
     size_t dense_count; /* of outputs that were compared */
     size_t dense_differing;
     struct bf16 *dense, *dense_expected; /* [P][N] */
+    struct coded_special special;
     struct coded_guard guard;
     struct run_report report; /* sums over all launches, as identity_result has them; the status word without guard's */
 };
@@ -77,7 +88,7 @@ enum status coded_run(const struct executor *subject, const struct coded_options
 void coded_result_free(struct coded_result *r); /* safe on a zeroed result */
 
 /* Every source right (scales where they are asked) and without a factor, the same bits again, every pair, the dense
- * product and the guard right, wgmma as expected, no status word. */
+ * product, the special plane and the guard right, wgmma as expected, no status word. */
 bool coded_conforms(const struct coded_result *r);
 
 /* The weights of pair plane `plane` at an element: its FP4 code (0..15), and the byte of a scale. The sum over planes

@@ -97,11 +97,23 @@ void coded_judge_guard(const struct segments *segments, const uint32_t *value, s
     }
 }
 
+void coded_judge_special(struct coded_result *r)
+{
+    struct coded_special *s = &r->special;
+    s->count = r->map.P * r->map.N;
+    for (size_t i = 0; i < s->count; i++) {
+        bool differs = !same_product(s->found[i], s->expected[i]);
+        s->differing += differs;
+        s->nan_is_infinite +=
+            differs && bf16_is_nan(s->expected[i]) && (s->found[i].bits & ~BF16_SIGN) == BF16_EXPONENT;
+    }
+}
+
 bool coded_conforms(const struct coded_result *r)
 {
     const struct coded_guard *g = &r->guard;
     bool guard = !g->asked || (g->wrong == 0 && (!g->status_told || g->status_word == g->status_wanted));
     return sources_right(r) && r->repeats && r->miscounted == 0 && r->report.status_word == 0 &&
            (r->pair_count > 0 || r->pair_planes == 0) && r->pair_differing == 0 && r->dense_count > 0 &&
-           r->dense_differing == 0 && guard;
+           r->dense_differing == 0 && r->special.differing == 0 && guard;
 }

@@ -275,6 +275,37 @@ static void judge_arithmetic(const struct explain_question *q, struct explanatio
     }
 }
 
+/* Only a sum that no other weight made wrong says something of a weight that is not finite. */
+static void judge_special(const struct explain_question *q, struct explanation *x)
+{
+    bool right = x->wrong == 0, infinite = q->special_nan_is_infinite == q->special_differing;
+    for (int g = 0; g < EXPLAIN_STAGES; g++)
+        right &= x->part[g].state <= EXPLAIN_CONFORMS;
+    if (q->special_differing == 0 || !right)
+        return;
+    enum explain_stage stage = infinite ? EXPLAIN_SCALES : EXPLAIN_VALUES;
+    if (q->registers == EXPLAIN_A_RIGHT)
+        stage = EXPLAIN_EPILOGUE;
+    struct explain_part *p = &x->part[stage];
+    p->state = EXPLAIN_DIFFERS;
+    p->observations += q->special_count;
+    p->wrong += q->special_differing;
+    if (stage == EXPLAIN_VALUES)
+        p->ambiguous = EXPLAIN_SCALES;
+    if (!infinite) {
+        snprintf(p->what, sizeof p->what, "%zu of %zu sums of weights that are NaN, Inf or subnormal are wrong",
+                 q->special_differing, q->special_count);
+        return;
+    }
+    p->explained += q->special_differing;
+    snprintf(p->what, sizeof p->what, "Inf in %zu of %zu sums where NaN is wanted: %s", q->special_differing,
+             q->special_count, stage == EXPLAIN_SCALES ? "a scale of 255 is read as Inf" : "the operand was right");
+    if (stage == EXPLAIN_SCALES) {
+        snprintf(p->found, sizeof p->found, "scale 255: weight * Inf");
+        snprintf(p->wanted, sizeof p->wanted, "scale 255: NaN");
+    }
+}
+
 static void judge_guard(const struct explain_question *q, struct explanation *x)
 {
     struct explain_part *p = &x->part[EXPLAIN_ROUTING];
@@ -299,6 +330,7 @@ static void judge(struct explain_session *x)
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++)
         explain_say(&r->part[g], (enum explain_stage)g);
     judge_arithmetic(x->q, r);
+    judge_special(x->q, r);
     judge_guard(x->q, r);
 }
 

@@ -36,6 +36,8 @@
  * - The pair planes are looked up through the sources that were found, so that what is only misplaced is right; what
  *   is wrong then is the decode: scales when it depends on the scale byte alone, epilogue when it depends on the result
  *   alone, else values.
+ * - Everything right and yet special weights give other sums: scales when every one of them is Inf where NaN is wanted
+ *   (a scale of 255), else values, ambiguous with scales.
  * - Everything right and yet the dense product differs, or not the same twice: arithmetic.
  *
  * What is counted. An explanation predicts every code of the map. `wrong` of a stage: observations that the explanation
@@ -80,10 +82,11 @@ struct explain_pairs {
 struct explain_question {
     const struct source_map *map;
     struct explain_pairs pairs;
-    size_t dense_count, dense_differing; /* 0: not asked */
-    bool changes;                        /* the same launch gave other bits */
-    int64_t guard_wrong;                 /* launches with bad ids or starts that went wrong, -1: not asked */
-    uint32_t tile[3];                    /* features, tokens, K of one tile; 0 where unknown */
+    size_t dense_count, dense_differing;                              /* 0: not asked */
+    size_t special_count, special_differing, special_nan_is_infinite; /* as struct coded_special; 0: not asked */
+    bool changes;                                                     /* the same launch gave other bits */
+    int64_t guard_wrong; /* launches with bad ids or starts that went wrong, -1: not asked */
+    uint32_t tile[3];    /* features, tokens, K of one tile; 0 where unknown */
     enum explain_registers registers;
 };
 

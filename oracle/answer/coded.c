@@ -41,21 +41,23 @@ static json_t *json_of_guard(const struct coded_guard *g, size_t rows)
 static void json_add_result(json_t *document, const struct coded_result *r)
 {
     struct source_counts counts = source_map_count(&r->map);
-    size_t planes = 1 + r->value_planes + r->scale_planes + r->row_planes + r->pair_planes + 1;
+    size_t planes = 1 + r->value_planes + r->scale_planes + r->row_planes + r->pair_planes + 1 + (r->special.count > 0);
     json_t *scores = json_pack("{s:o, s:o, s:o}", "value", json_of_count(&counts.value), "scale",
                                r->scale_planes ? json_of_count(&counts.scale) : json_string("not-applicable"), "row",
                                json_of_count(&counts.row));
-    json_t *of_planes = json_pack("{s:i, s:I, s:I, s:I, s:I, s:i}", "unit", 1, "value", (json_int_t)r->value_planes,
-                                  "scale", (json_int_t)r->scale_planes, "row", (json_int_t)r->row_planes, "pair",
-                                  (json_int_t)r->pair_planes, "dense", 1);
-    json_t *more = json_pack("{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:o, s:b, s:I, s:I, s:{s:I, s:I}, s:{s:I, s:I}, s:o}",
-                             "kernel", json_of_report(&r->report), "segments", json_of_segments(&r->map), "passes",
-                             (json_int_t)planes, "planes", of_planes, "sweeps", (json_int_t)r->map.sweeps, "launches",
-                             (json_int_t)r->launches, "loads", (json_int_t)r->loads, "scores", scores, "repeats",
-                             (int)r->repeats, "scaled", (json_int_t)r->scaled, "miscounted", (json_int_t)r->miscounted,
-                             "pair", "compared", (json_int_t)r->pair_count, "differing", (json_int_t)r->pair_differing,
-                             "dense", "compared", (json_int_t)r->dense_count, "differing",
-                             (json_int_t)r->dense_differing, "guard", json_of_guard(&r->guard, r->map.P));
+    json_t *of_planes =
+        json_pack("{s:i, s:I, s:I, s:I, s:I, s:i, s:i}", "unit", 1, "value", (json_int_t)r->value_planes, "scale",
+                  (json_int_t)r->scale_planes, "row", (json_int_t)r->row_planes, "pair", (json_int_t)r->pair_planes,
+                  "special", r->special.count > 0, "dense", 1);
+    json_t *more = json_pack(
+        "{s:o, s:o, s:I, s:o, s:I, s:I, s:I, s:o, s:b, s:I, s:I, s:{s:I, s:I}, s:{s:I, s:I}, s:{s:I, s:I}, s:o}",
+        "kernel", json_of_report(&r->report), "segments", json_of_segments(&r->map), "passes", (json_int_t)planes,
+        "planes", of_planes, "sweeps", (json_int_t)r->map.sweeps, "launches", (json_int_t)r->launches, "loads",
+        (json_int_t)r->loads, "scores", scores, "repeats", (int)r->repeats, "scaled", (json_int_t)r->scaled,
+        "miscounted", (json_int_t)r->miscounted, "pair", "compared", (json_int_t)r->pair_count, "differing",
+        (json_int_t)r->pair_differing, "special", "compared", (json_int_t)r->special.count, "differing",
+        (json_int_t)r->special.differing, "dense", "compared", (json_int_t)r->dense_count, "differing",
+        (json_int_t)r->dense_differing, "guard", json_of_guard(&r->guard, r->map.P));
     json_object_update(document, more);
     json_decref(more);
 }
@@ -145,13 +147,16 @@ static void text_of_result(struct text *t, const struct coded_result *r)
     if (r->scaled)
         text_add(t, "  factor        %zu values came with a factor that is not 1\n", r->scaled);
     text_add(t, "  pairs         %zu of %zu products differ\n", r->pair_differing, r->pair_count);
+    if (r->special.count)
+        text_add(t, "  special       %zu of %zu sums of NaN, Inf and subnormal weights differ\n", r->special.differing,
+                 r->special.count);
     text_add(t, "  dense         %zu of %zu sums differ\n", r->dense_differing, r->dense_count);
     text_add(t, "  repeats       %s\n", r->repeats ? "the same bits" : "NOT the same bits");
     if (g->asked)
         text_add(t, "  guard         %zu of %zu rows wrong, status word %" PRIu32 " (wanted %" PRIu32 "%s)\n", g->wrong,
                  r->map.P, g->status_word, g->status_wanted, g->status_told ? "" : ", but this subject tells none");
-    text_add(t, "  planes        unit 1, value %zu, scale %zu, row %zu, pair %zu, dense 1; sweeps %zu\n",
-             r->value_planes, r->scale_planes, r->row_planes, r->pair_planes, r->map.sweeps);
+    text_add(t, "  planes        unit 1, value %zu, scale %zu, row %zu, pair %zu, special %d, dense 1; sweeps %zu\n",
+             r->value_planes, r->scale_planes, r->row_planes, r->pair_planes, r->special.count > 0, r->map.sweeps);
     text_add(t, "  kernel        %s, launches %zu, loads %zu", r->report.kernel, r->launches, r->loads);
     if (r->report.wgmma || r->report.wgmma_expected)
         text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);

@@ -1,5 +1,6 @@
 #include "oracle/answer/kill_rate.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,29 @@ enum status kill_pairs(const struct machine *machine, const uint64_t shape[3], s
     return s;
 }
 
+enum status kill_races(const struct machine *machine, const uint64_t shape[3], size_t runs, uint64_t seed,
+                       struct kill_rate *out, struct error *e)
+{
+    enum status s = STATUS_OK;
+    for (size_t i = 0; s == STATUS_OK && i < fault_count(); i++) {
+        const struct fault_entry *f = fault_at(i);
+        if (!f->hardware_only)
+            continue;
+        assert(out->races < KILL_RACES);
+        struct kill_race *race = &out->race[out->races++];
+        char subject[SUBJECT_NAME];
+        *race = (struct kill_race){.id = f->id, .name = f->name};
+        snprintf(subject, sizeof subject, "rs+%s", f->id);
+        for (size_t run = 0; s == STATUS_OK && machine->fidelity == FIDELITY_HARDWARE && run < runs; run++) {
+            struct kill_verdict v;
+            s = kill_ask(subject, machine, shape, seed + run, &v, e);
+            race->runs++;
+            race->seen += s == STATUS_OK && v.detected;
+        }
+    }
+    return s;
+}
+
 /* ---- both forms ------------------------------------------------------------------------------------------------- */
 
 static json_t *count_json(const struct kill_count *c)
@@ -211,9 +235,14 @@ json_t *kill_json(const struct kill_rate *k)
     json_t *classes = json_object();
     for (int i = 0; i < KILL_CLASSES; i++)
         json_object_set_new(classes, fault_class_name((char)('A' + i)), count_json(&k->by_class[i]));
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:s}", "faults", count_json(&k->all), "by_class", classes, "pairs",
+    json_t *races = json_array();
+    for (size_t i = 0; i < k->races; i++)
+        json_array_append_new(races,
+                              json_pack("{s:s, s:s, s:I, s:I}", "id", k->race[i].id, "name", k->race[i].name, "runs",
+                                        (json_int_t)k->race[i].runs, "seen", (json_int_t)k->race[i].seen));
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:s, s:o}", "faults", count_json(&k->all), "by_class", classes, "pairs",
                      count_json(&k->pairs), "pairs_hidden", (json_int_t)k->hidden, "shapes", (json_int_t)k->shapes,
-                     "not_named", k->missed);
+                     "not_named", k->missed, "races", races);
 }
 
 static void count_text(struct text *t, const char *name, const struct kill_count *c)
@@ -231,6 +260,14 @@ void kill_text(const struct kill_rate *k, struct text *t)
     count_text(t, "pairs of faults", &k->pairs);
     if (k->hidden)
         text_add(t, "    %zu pairs were drawn anew: one fault alone gives the same outputs\n", k->hidden);
+    for (size_t i = 0; i < k->races; i++) {
+        const struct kill_race *race = &k->race[i];
+        text_add(t, "    %s %s, which only hardware shows: ", race->id, race->name);
+        if (race->runs)
+            text_add(t, "seen in %zu of %zu runs\n", race->seen, race->runs);
+        else
+            text_add(t, "not asked here\n");
+    }
     if (k->missed[0])
         text_add(t, "    not named: %s\n", k->missed);
 }

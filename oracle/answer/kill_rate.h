@@ -4,7 +4,10 @@
  * Found: the identity probe, the routing cases or the coded probe see it. Named: the diagnosis explains every
  * observation exactly, and what was planted is one of its exact explanations. A fault is judged at every shape, alone;
  * pairs are drawn with a seed, both in one kernel. A pair that another explanation with fewer faults gives exactly (one
- * of the two hides the other) is no pair: it is counted as hidden, and another is drawn. */
+ * of the two hides the other) is no pair: it is counted as hidden, and another is drawn.
+ *
+ * Faults that only hardware shows are races: they are run many times, and how often they were seen is told, not judged.
+ */
 #ifndef FO_ORACLE_ANSWER_KILL_RATE_H
 #define FO_ORACLE_ANSWER_KILL_RATE_H
 
@@ -18,10 +21,19 @@ struct kill_count {
     size_t alone; /* named, and no other explanation gives the same outputs */
 };
 
+/* A race. runs 0: not asked, for want of hardware. */
+struct kill_race {
+    const char *id, *name;
+    size_t runs, seen;
+};
+
+enum { KILL_RACES = 8 };
+
 struct kill_rate {
     struct kill_count by_class[KILL_CLASSES]; /* 'A' .. 'F'; a fault counts once at every shape */
     struct kill_count all, pairs;
-    size_t shapes, hidden;
+    size_t shapes, hidden, races;
+    struct kill_race race[KILL_RACES];
     char missed[KILL_TEXT]; /* "F12 at 96,80,192: unknown; rs+F03+F21: F03", as far as there is room */
 };
 
@@ -41,6 +53,9 @@ enum status kill_singles(const struct machine *machine, const uint64_t (*shapes)
                          struct kill_rate *out, struct error *e);
 /* `count` pairs at one shape. */
 enum status kill_pairs(const struct machine *machine, const uint64_t shape[3], size_t count, uint64_t seed,
+                       struct kill_rate *out, struct error *e);
+/* Every fault that only hardware shows, each `runs` times with another seed; none of them on a model. */
+enum status kill_races(const struct machine *machine, const uint64_t shape[3], size_t runs, uint64_t seed,
                        struct kill_rate *out, struct error *e);
 
 json_t *kill_json(const struct kill_rate *k); /* a new reference, NULL without memory */

@@ -266,7 +266,12 @@ static enum status twin_identical(const struct check *c, bool *same, struct erro
 /* At every one of them the probes see every fault: a second feature tile that is cut, a second K tile, a segment of
  * more than 48 rows. */
 static const uint64_t planted_shapes[][3] = {{96, 80, 192}, {96, 144, 192}, {112, 80, 256}};
-enum { PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes, PLANTED_PAIRS = 12, PLANTED_MANY = 200 };
+enum {
+    PLANTED_SHAPES = sizeof planted_shapes / sizeof *planted_shapes,
+    PLANTED_PAIRS = 12,
+    PLANTED_MANY = 200,
+    PLANTED_RACES = 20
+};
 
 /* One planted fault on one kind of weights: by the identity probe, or else by the routing cases, which have bad ids. */
 static enum status planted_found(const struct check *c, const char *name, const uint64_t shape[3], const char *weights,
@@ -328,6 +333,8 @@ static enum status planted_name(const struct check *c, struct planted_count *cou
     enum status s = kill_singles(&c->machine, planted_shapes, thorough ? PLANTED_SHAPES : 1, c->seed, k, e);
     if (s == STATUS_OK)
         s = kill_pairs(&c->machine, planted_shapes[0], pairs, c->seed, k, e);
+    if (s == STATUS_OK)
+        s = kill_races(&c->machine, planted_shapes[0], PLANTED_RACES, c->seed, k, e);
     for (size_t i = 0; s == STATUS_OK && i < PLANTED_SHAPES; i++) {
         struct kill_verdict twin;
         s = kill_ask("rs+none", &c->machine, planted_shapes[i], c->seed, &twin, e);

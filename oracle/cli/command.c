@@ -14,9 +14,9 @@ enum {
     KEY_JSON = 0x2000,
     KEY_JSON_OUT,
     KEY_BISECT,
-    OPTIONS_MOST = 16,
+    OPTIONS_MOST = 20,
     OPTIONS_OWN = 5,
-    OPTIONS_SIZE = 256
+    OPTIONS_SIZE = 320
 };
 
 /* What one run of a command is told. */

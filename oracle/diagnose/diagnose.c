@@ -7,6 +7,7 @@
 #include "oracle/diagnose/report.h"
 #include "oracle/exec/open.h"
 #include "oracle/exec/replay.h"
+#include "probes/explain_coded.h"
 
 enum { DEFAULT_EXPERTS = 8 };
 static const uint64_t default_shape[] = {128, 208, 256};
@@ -97,11 +98,12 @@ static enum status question_open(struct question *q, struct error *e)
 
 static void repeat_line(const struct question *q, const struct coded_options *at, struct text *out)
 {
+    const char *command = q->o->unnamed ? "infer" : "diagnose";
     if (q->from_files) {
-        text_add(out, "fragoracle diagnose --subject %s", q->executor.subject);
+        text_add(out, "fragoracle %s --subject %s", command, q->executor.subject);
         return;
     }
-    text_add(out, "fragoracle diagnose --subject %s --shape %zu,%zu,%zu --seed %" PRIu64 " --on %s",
+    text_add(out, "fragoracle %s --subject %s --shape %zu,%zu,%zu --seed %" PRIu64 " --on %s", command,
              q->executor.subject, at->P, at->N, at->K, at->seed, q->machine.name);
 }
 
@@ -132,15 +134,7 @@ static enum status registers_of(const struct question *q, enum explain_registers
 
 static enum status stages_of(struct question *q, struct error *e)
 {
-    const struct coded_result *r = &q->result;
-    struct explain_question ask = {
-        .map = &r->map,
-        .pairs = {r->pair_planes, r->pair, coded_pair_code, coded_pair_scale, r->scale_planes == 0},
-        .dense_count = r->dense_count,
-        .dense_differing = r->dense_differing,
-        .changes = !r->repeats,
-        .guard_wrong = r->guard.asked ? (int64_t)(r->guard.wrong > 0) : -1};
-    memcpy(ask.tile, r->report.tile, sizeof ask.tile);
+    struct explain_question ask = explain_coded_question(&q->result, q->result.scale_planes == 0, EXPLAIN_A_UNKNOWN);
     enum status s = registers_of(q, &ask.registers, e);
     return s == STATUS_OK ? explain_run(&ask, &q->stages, e) : s;
 }
@@ -161,6 +155,8 @@ static enum status ask(struct question *q, struct error *e)
         s = replay_end(&q->replay, e);
     if (s == STATUS_OK)
         s = geometry_make(&q->result.map, q->result.report.tile, &q->geometry, e);
+    if (s == STATUS_OK && q->o->unnamed)
+        return stages_of(q, e);
     show(q, "naming");
     if (s == STATUS_OK)
         s = diagnosis_make(&q->result, &q->geometry, &q->diagnosis, e);
@@ -179,7 +175,8 @@ static enum status answer_of(struct question *q, struct fo_answer *answer, struc
     struct text text = {0};
     json_t *machine = json_of_machine(&q->machine);
     repeat_line(q, &q->asked, &q->repeat);
-    if (wrong && !broke && !q->from_files)
+    bool named = !broke && !q->o->unnamed;
+    if (wrong && named && !q->from_files)
         repeat_line(q, &q->smallest.asked, &q->repeat_smallest);
     struct report r = {q->executor.subject,
                        q->executor.name,
@@ -188,10 +185,10 @@ static enum status answer_of(struct question *q, struct fo_answer *answer, struc
                        q->asked,
                        broke ? q->broke : NULL,
                        broke ? NULL : &q->result,
-                       broke ? NULL : &q->diagnosis,
+                       named ? &q->diagnosis : NULL,
                        broke ? NULL : &q->geometry,
-                       wrong && !broke ? &q->stages : NULL,
-                       wrong && !broke ? &q->smallest : NULL,
+                       !broke && (wrong || !named) ? &q->stages : NULL,
+                       wrong && named ? &q->smallest : NULL,
                        q->repeat_smallest.data,
                        &q->executor.limits,
                        machine};

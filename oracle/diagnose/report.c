@@ -94,6 +94,8 @@ static void text_of_verdict(struct text *t, const struct report *r)
     char names[2 * NAME];
     if (r->broke)
         text_add(t, "verdict: differs: %s\n", r->broke);
+    else if (!d)
+        text_add(t, "verdict: %s\n", fo_verdict_name(report_verdict(r)));
     else if (report_verdict(r) == FO_CONFORMS)
         text_add(t, "verdict: conforms: nothing is wrong in %zu observations\n", d->compared);
     else if (d->state == DIAGNOSIS_EXPLAINED)
@@ -172,7 +174,7 @@ static void text_of_counts(struct text *t, const struct coded_result *r)
 static bool is_hidden(const struct report *r, enum explain_stage stage)
 {
     const struct explain_part *part = &r->stages->part[stage];
-    return stage == EXPLAIN_ARITHMETIC && part->state == EXPLAIN_UNDECIDED && r->d->right.differing > 0;
+    return stage == EXPLAIN_ARITHMETIC && part->state == EXPLAIN_UNDECIDED && r->stages->wrong > 0;
 }
 
 static void text_of_stage(struct text *t, enum explain_stage stage, const struct explain_part *part)
@@ -251,26 +253,38 @@ size_t report_not_asked(const struct report *r, const char *what[REPORT_NOT_ASKE
         what[count++] = "bad segments (the subject takes legal ones)";
     if (r->r->pair_planes == 0)
         what[count++] = "decoding (its type has no value for some of the codes)";
+    if (r->r->special.count == 0)
+        what[count++] = "special weights: Inf and NaN (its type or its scales have none)";
     return count;
+}
+
+static void text_of_wrong(struct text *t, const struct report *r)
+{
+    const struct coded_result *c = r->r;
+    bool sources_right = r->stages->wrong == 0;
+    if (r->d && r->d->state == DIAGNOSIS_EXPLAINED)
+        text_of_explained(t, r);
+    else if (r->d && r->d->right.differing > 0)
+        text_of_unknown(t, r);
+    if (c->dense_differing && sources_right)
+        text_of_line(t, "sums", "%zu of %zu of the dense product differ", c->dense_differing, c->dense_count);
+    if (c->special.differing && sources_right)
+        text_of_line(t, "special", "%zu of %zu sums of NaN, Inf and subnormal weights differ", c->special.differing,
+                     c->special.count);
+    text_of_other_signs(t, c);
+    text_of_counts(t, c);
 }
 
 void report_text(const struct report *r, struct text *t)
 {
     const char *what[REPORT_NOT_ASKED];
     size_t not_asked = report_not_asked(r, what);
-    text_add(t, "diagnosis of %s on %s (%s), P,N,K = %zu,%zu,%zu, experts %zu\n", r->subject, r->executor, r->fidelity,
+    text_add(t, "%s %s on %s (%s), P,N,K = %zu,%zu,%zu, experts %zu\n",
+             r->d || r->broke ? "diagnosis of" : "what is implemented by", r->subject, r->executor, r->fidelity,
              r->asked.P, r->asked.N, r->asked.K, r->asked.experts);
     text_of_verdict(t, r);
-    if (!r->broke && report_verdict(r) != FO_CONFORMS) {
-        if (r->d->state == DIAGNOSIS_EXPLAINED)
-            text_of_explained(t, r);
-        else if (r->d->right.differing > 0)
-            text_of_unknown(t, r);
-        if (r->r->dense_differing && r->d->right.differing == 0)
-            text_of_line(t, "sums", "%zu of %zu of the dense product differ", r->r->dense_differing, r->r->dense_count);
-        text_of_other_signs(t, r->r);
-        text_of_counts(t, r->r);
-    }
+    if (!r->broke && report_verdict(r) != FO_CONFORMS)
+        text_of_wrong(t, r);
     for (size_t i = 0; i < not_asked; i++)
         text_of_line(t, i == 0 ? "not asked" : "", "%s", what[i]);
     if (r->smallest)

@@ -9,7 +9,8 @@
 
 #define DIAGNOSIS_SCHEMA "fragoracle.diagnosis/1"
 
-/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; all strings borrowed. */
+/* What was asked, and all that came out. r, d, g: NULL for a subject that broke; d also where no names were asked for;
+ * all strings borrowed. */
 struct report {
     const char *subject, *executor, *fidelity, *repeat;
     struct coded_options asked;
@@ -17,8 +18,8 @@ struct report {
     const struct coded_result *r;
     const struct diagnosis *d;
     const struct geometry *g;
-    const struct explanation *stages; /* NULL for one that conforms */
-    const struct smallest *smallest;  /* likewise */
+    const struct explanation *stages; /* NULL for one that conforms, where names were asked for */
+    const struct smallest *smallest;  /* NULL for one that conforms, and where they were not */
     const char *repeat_smallest;      /* NULL: it is what `repeat` asks */
     const struct executor_limits *limits;
     const json_t *machine;
@@ -26,7 +27,7 @@ struct report {
 
 enum fo_verdict report_verdict(const struct report *r);
 /* What the subject could not be asked, in words: their number. */
-enum { REPORT_NOT_ASKED = 4 };
+enum { REPORT_NOT_ASKED = 5 };
 size_t report_not_asked(const struct report *r, const char *what[REPORT_NOT_ASKED]);
 void report_text(const struct report *r, struct text *t);
 json_t *report_json(const struct report *r); /* a new reference, NULL without memory */

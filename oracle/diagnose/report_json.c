@@ -16,10 +16,10 @@ static json_t *json_of_explained(const struct explained *x)
                      "spoiled", (json_int_t)x->spoiled);
 }
 
-static json_t *json_of_order(const uint8_t order[8])
+static json_t *json_of_order(const uint8_t *order, unsigned slots)
 {
     json_t *a = json_array();
-    for (int i = 0; i < 8; i++)
+    for (unsigned i = 0; i < slots; i++)
         json_array_append_new(a, json_integer(order[i]));
     return a;
 }
@@ -31,8 +31,8 @@ static json_t *json_of_choice(const struct choice *c)
     if (c->is->parameter)
         json_object_set_new(o, "parameter", json_integer(c->parameter));
     if (c->is->depth == DEPTH_REGISTER) {
-        json_object_set_new(o, "order_found", json_of_order(c->order));
-        json_object_set_new(o, "order_wanted", json_of_order(order_wanted));
+        json_object_set_new(o, "order_found", json_of_order(c->order, 8));
+        json_object_set_new(o, "order_wanted", json_of_order(order_wanted, 8));
     }
     return o;
 }
@@ -88,6 +88,27 @@ static json_t *json_of_smallest(const struct report *r)
     return o;
 }
 
+/* Both coordinates of a rule; steps of a table are what is added, row-major over its period. */
+static json_t *json_of_rule(const struct source_rule *rule)
+{
+    char formula[RULE_TEXT];
+    json_t *coordinates = json_array();
+    for (int c = 0; c < 2; c++) {
+        const struct rule_coordinate *at = &rule->at[c];
+        json_t *o = json_pack("{s:s, s:s, s:s}", "name", rule->name[c], "family", rule_family_name(at->family),
+                              "formula", source_rule_format(rule, c, formula));
+        if (at->step) {
+            json_t *steps = json_array();
+            for (size_t i = 0; i < (size_t)at->period[0] * at->period[1]; i++)
+                json_array_append_new(steps, json_integer(at->step[i]));
+            json_object_set_new(o, "period", json_pack("[I, I]", (json_int_t)at->period[0], (json_int_t)at->period[1]));
+            json_object_set_new(o, "steps", steps);
+        }
+        json_array_append_new(coordinates, o);
+    }
+    return coordinates;
+}
+
 static json_t *json_of_stages(const struct explanation *x)
 {
     json_t *stages = json_array();
@@ -99,31 +120,53 @@ static json_t *json_of_stages(const struct explanation *x)
                       (json_int_t)part->explained, "what", part->what, "found", part->found, "wanted", part->wanted);
         if (part->ambiguous >= 0)
             json_object_set_new(o, "or_else", json_string(explain_stage_name((enum explain_stage)part->ambiguous)));
+        if (part->rule.name[0][0] && !source_rule_is_identity(&part->rule))
+            json_object_set_new(o, "rule", json_of_rule(&part->rule));
+        if (part->pack_slots)
+            json_object_set_new(o, "pack_order", json_of_order(part->pack_order, part->pack_slots));
         json_array_append_new(stages, o);
     }
     return stages;
 }
 
-/* "conforms", "named", "order", "unknown", "broke". */
+/* "conforms", "named", "order", "unknown", "unnamed" (no names were asked for), "broke". */
 static const char *state_name(const struct report *r)
 {
     if (r->broke)
         return "broke";
+    if (!r->d)
+        return report_verdict(r) == FO_CONFORMS ? "conforms" : "unnamed";
     if (r->d->state == DIAGNOSIS_EXPLAINED)
         return finding_has_names(&r->d->finding[0]) ? "named" : "order";
     return report_verdict(r) == FO_CONFORMS ? "conforms" : "unknown";
 }
 
-/* Of a subject that did not break. */
-static void add_result(json_t *document, const struct report *r)
+/* What the names are, and how far they explain what was seen. */
+static void add_names(json_t *document, const struct report *r)
 {
     const struct diagnosis *d = r->d;
-    struct source_counts c = source_map_count(&r->r->map);
     size_t exact = d->exact < DIAGNOSIS_EXACT ? d->exact : DIAGNOSIS_EXACT;
     json_t *names = json_array();
     for (size_t i = 0; exact > 0 && i < d->finding[0].count; i++)
         if (d->finding[0].fault[i].is->id)
             json_array_append_new(names, json_string(d->finding[0].fault[i].is->id));
+    json_object_set_new(document, "named", names);
+    json_object_set_new(document, "explanations", json_of_findings(r, d->finding, exact));
+    json_object_set_new(document, "nearest", json_of_findings(r, d->near, d->nearest));
+    json_object_set_new(document, "tried", json_integer((json_int_t)d->tried));
+    json_object_set_new(document, "compared", json_integer((json_int_t)d->compared));
+    json_object_set_new(document, "differing", json_integer((json_int_t)d->right.differing));
+}
+
+static json_t *json_of_sums(size_t compared, size_t differing)
+{
+    return json_pack("{s:I, s:I}", "compared", (json_int_t)compared, "differing", (json_int_t)differing);
+}
+
+/* Of a subject that did not break. */
+static void add_result(json_t *document, const struct report *r)
+{
+    struct source_counts c = source_map_count(&r->r->map);
     const char *what[REPORT_NOT_ASKED];
     size_t not_asked = report_not_asked(r, what);
     json_t *list = json_array();
@@ -131,20 +174,15 @@ static void add_result(json_t *document, const struct report *r)
         json_array_append_new(list, json_string(what[i]));
     json_object_set_new(document, "not_asked", list);
     json_object_set_new(document, "kernel", json_of_report(&r->r->report));
-    json_object_set_new(document, "named", names);
-    json_object_set_new(document, "explanations", json_of_findings(r, d->finding, exact));
-    json_object_set_new(document, "nearest", json_of_findings(r, d->near, d->nearest));
-    json_object_set_new(document, "tried", json_integer((json_int_t)d->tried));
-    json_object_set_new(document, "compared", json_integer((json_int_t)d->compared));
-    json_object_set_new(document, "differing", json_integer((json_int_t)d->right.differing));
+    if (r->d)
+        add_names(document, r);
     json_object_set_new(document, "sources",
                         json_pack("{s:o, s:o, s:o}", "value", json_of_count(&c.value), "scale",
                                   r->r->scale_planes ? json_of_count(&c.scale) : json_string("not-applicable"), "row",
                                   json_of_count(&c.row)));
     json_object_set_new(document, "repeats", json_boolean(r->r->repeats));
-    json_object_set_new(document, "dense",
-                        json_pack("{s:I, s:I}", "compared", (json_int_t)r->r->dense_count, "differing",
-                                  (json_int_t)r->r->dense_differing));
+    json_object_set_new(document, "special", json_of_sums(r->r->special.count, r->r->special.differing));
+    json_object_set_new(document, "dense", json_of_sums(r->r->dense_count, r->r->dense_differing));
 }
 
 json_t *report_json(const struct report *r)
@@ -169,12 +207,15 @@ json_t *report_json(const struct report *r)
     return document;
 }
 
-/* Rows and columns of the launch that shows most: the dense product where it differs, else a sweep of a pair plane. */
+/* Rows and columns of the launch that shows most: the special plane where nothing of the map differs, the dense product
+ * where it differs, else a sweep of a pair plane. */
 static enum status write_lines(const struct report *r, const char *folder, const char *title, struct error *e)
 {
     const struct coded_result *c = r->r;
     const struct source_map *m = &c->map;
     size_t outputs = m->P * m->N, most = 0, shown = 0;
+    if (c->special.differing && r->stages->wrong == 0)
+        return heatmap_maps(folder, c->special.found, c->special.expected, m->P, m->N, title, e);
     if (c->dense_differing)
         return heatmap_maps(folder, c->dense, c->dense_expected, m->P, m->N, title, e);
     const struct chain right = {.g = r->g, .place = r->g->place};

@@ -183,6 +183,8 @@ static void say_else(const struct coded_result *r, struct smallest *s)
     if (g->asked && g->status_told && g->status_word != g->status_wanted)
         snprintf(s->what, sizeof s->what, "guard launch: status word %" PRIu32 ", wanted %" PRIu32, g->status_word,
                  g->status_wanted);
+    else if (r->special.differing)
+        snprintf(s->what, sizeof s->what, "%zu of %zu sums of special weights", r->special.differing, r->special.count);
     else if (r->dense_differing)
         snprintf(s->what, sizeof s->what, "%zu of %zu sums of the dense product", r->dense_differing, r->dense_count);
     else if (!r->repeats)

@@ -87,6 +87,11 @@ plugin column 's/widen(row\[k\])/widen(row[k ^ 1])/'
 run 1 diagnose --subject "plugin:$scratch/column.so" --shape 32,48,64 --on model
 says "verdict: differs: F53 nibbles-exchanged"
 says "    found     k ^ 1"
+plugin infinite 's/widen(row\[k\])/widen(row[k] == 0x7fff ? 0x7f80 : row[k])/'
+run 1 diagnose --subject "plugin:$scratch/infinite.so" --shape 32,48,64 --on model
+says "found     scale 255: weight * Inf"
+says "sums of NaN, Inf and subnormal weights differ"
+
 plugin expert 's/(l->ids\[a\] \* w.N/((l->ids[a] ^ 1) * w.N/'
 run 1 diagnose --subject "plugin:$scratch/expert.so" --shape 32,48,64 --on model
 says "verdict: differs: unknown"

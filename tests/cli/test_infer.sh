@@ -82,7 +82,7 @@ PYTHON
 holds "a picture" test -s "$scratch/out/site0.A.png"
 
 # What cannot be
-usage "--capture FILE is needed" infer
+trouble "--capture FILE or --subject S is needed" infer
 usage "--site 'x' is not a number" infer --capture "$scratch/capture.bin" --site x
 trouble "$scratch/none: " infer --capture "$scratch/none"
 trouble "the capture has no site 1" infer --capture "$scratch/capture.bin" --matrix "$scratch/a.npy" --site 1
@@ -92,5 +92,28 @@ trouble "--b must be transposed: it is [8,32], and the matrix of A has K = 32" \
 trouble "belongs to source mxfp4" \
     infer --capture "$scratch/capture.bin" --matrix "$scratch/a.npy" --scales "$scratch/a.npy"
 run 125 infer --capture "$scratch/none" --bisect
+
+# A subject that is asked: its layout, and no names.
+run 0 infer --subject rs --shape 24,32,64 --on model
+says "  conform     values, scales, fragment, descriptor, epilogue, routing, arithmetic"
+run 1 infer --subject rs+F02 --shape 24,32,64 --on model --out "$scratch/asked"
+says "    found     pack order v00 v01 v02 v03 v04 v05 v06 v07"
+says "repeat:  fragoracle infer --subject rs+F02 --shape 24,32,64 --seed 0 --on model"
+holds "no name is given" sh -c '! grep -qE "linear|nearest|smallest|tried" "$0"' "$scratch/stdout"
+holds "pictures" test -s "$scratch/asked/source_map.png" -a -s "$scratch/asked/slots.png"
+run 1 infer --subject rs+F22 --shape 24,32,64 --on model --json
+holds "infer --subject --json" python3 - "$scratch/stdout" <<'PYTHON'
+import json, sys
+answer = json.load(open(sys.argv[1]))
+assert answer["schema"] == "fragoracle.diagnosis/1" and answer["state"] == "unnamed"
+assert "named" not in answer and "smallest" not in answer
+wrong = [s for s in answer["stages"] if s["state"] == "differs"]
+assert [s["stage"] for s in wrong] == ["scales"], wrong
+assert wrong[0]["rule"][0] == {"name": "n", "family": "xor", "formula": "n ^ 8"}, wrong[0]["rule"]
+assert wrong[0]["explained"] == wrong[0]["wrong"] > 0
+PYTHON
+trouble "--subject goes with --shape, --seed, --on and --out alone" infer --subject rs --capture "$scratch/right.npy"
+trouble "--subject goes with --shape, --seed, --on and --out alone" infer --subject rs --site 0
+trouble "--shape, --seed and --on belong to --subject" infer --capture "$scratch/right.npy" --seed 4
 nothing_half_written "$scratch"
 finish

@@ -50,7 +50,7 @@ all_help() {
     helps emit "default 80,208,192" "sample (default)" --out
     helps score --in --out
     helps tap "-o, --out=OUT.ptx" "(default 0)" "(default 1)" "(default 4)" "ptxas on PATH"
-    helps infer --capture --matrix --b --output "plain (default)" "(default: searched)" "(default all)"
+    helps infer --subject --capture --matrix --b --output "plain (default)" "(default: searched)" "(default all)"
     helps diagnose "rs (default)" "default 128,208,256" "default auto"
     helps derive --op --from "text (default)"
     helps mutate "(default 100)" "(default 0)" "(default: list" "ten times the unmutated one" "ptxas on PATH"

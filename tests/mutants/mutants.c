@@ -22,12 +22,13 @@
 #include "probes/explain_coded.h"
 #include "probes/identity.h"
 #include "tests/mutants/trace.h"
+#include "tests/support/scratch.h"
 
 #ifndef FO_MUTANT_FLAGS
 #error "the build says how to compile a mutant"
 #endif
 
-enum { LINE = 256, PATH = 300, COMMAND = 4096, AT_ONCE = 2 };
+enum { LINE = 256, PATH = SCRATCH_PATH + 16, COMMAND = 4096, AT_ONCE = 2 };
 
 /* Where a change is at home: a function of rs_index.h, or those of its lines that hold a text, and the stages that can
  * tell of it. First match. Several stages only where neither outputs nor the A registers can tell. */
@@ -111,7 +112,7 @@ static bool shell(const char *format, ...)
 static bool build(struct mutant *m, const char *folder)
 {
     char path[PATH];
-    if (!shell("mkdir -p %s/kernels && %s kernels/rs_index.h %s/kernels/rs_index.h %lu > %s/change", folder,
+    if (!shell("mkdir -p '%s/kernels' && '%s' kernels/rs_index.h '%s/kernels/rs_index.h' %lu > '%s/change'", folder,
                FO_MUTANT_CHANGE, folder, m->seed, folder))
         return false;
     snprintf(path, sizeof path, "%s/change", folder);
@@ -121,7 +122,8 @@ static bool build(struct mutant *m, const char *folder)
     if (f)
         fclose(f);
     return shell(
-        "%s -I%s -I. %s -shared -Wl,-Bsymbolic -o %s/mutant.so tests/mutants/trace.c oracle/exec/model.c 2>/dev/null",
+        "'%s' '-I%s' -I. %s -shared -Wl,-Bsymbolic -o '%s/mutant.so' tests/mutants/trace.c oracle/exec/model.c "
+        "2>/dev/null",
         FO_MUTANT_COMPILER, folder, FO_MUTANT_FLAGS, folder);
 }
 
@@ -329,16 +331,17 @@ int main(int argc, char **argv)
 {
     unsigned long want = argc > 1 ? strtoul(argv[1], NULL, 10) : 12, seed = argc > 2 ? strtoul(argv[2], NULL, 10) : 1;
     struct tally t = {0};
-    char folder[] = "/tmp/fragoracle-mutants-XXXXXX";
+    void *folder = NULL;
     struct mutant *some = mmap(NULL, AT_ONCE * sizeof *some, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    bool good = some != MAP_FAILED && mkdtemp(folder);
+    bool made = scratch_setup(&folder) == 0, good = made && some != MAP_FAILED;
     omp_set_num_threads(1); /* a process that forks may have no threads */
     for (unsigned long end = seed + 40 * want; good && t.fate[FATE_COUNTED] < want && seed < end; seed += AT_ONCE) {
         good = run_some(seed, folder, some);
         for (int i = 0; i < AT_ONCE && good && t.fate[FATE_COUNTED] < want; i++)
             add(&t, &some[i]);
     }
-    shell("rm -rf %s", folder);
+    if (made && scratch_teardown(&folder) != 0)
+        good = false;
     if (!good)
         return 2;
     for (int f = 0; f < FATES; f++)

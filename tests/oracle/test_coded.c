@@ -86,7 +86,11 @@ static void probe_coded_of_the_production_kernel_conforms(void **state)
     assert_int_equal(json_array_size(member(d, "segments.ids")), 5);
     assert_int_equal(integer(d, "passes"), integer(d, "planes.unit") + integer(d, "planes.value") +
                                                integer(d, "planes.scale") + integer(d, "planes.row") +
-                                               integer(d, "planes.pair") + integer(d, "planes.dense"));
+                                               integer(d, "planes.pair") + integer(d, "planes.special") +
+                                               integer(d, "planes.dense"));
+    assert_int_equal(integer(d, "planes.special"), 1);
+    assert_int_equal(integer(d, "special.compared"), integer(d, "dense.compared"));
+    assert_int_equal(integer(d, "special.differing"), 0);
     assert_int_equal(integer(d, "launches"), integer(d, "kernel.launches"));
     assert_int_equal(integer(d, "kernel.wgmma"), integer(d, "kernel.wgmma_expected"));
     assert_int_equal(integer(d, "dense.compared"), 256);

@@ -126,9 +126,10 @@ static enum status diagnose_shown(void *context, struct error *e)
         status = diagnosis_make(&s->r, &g, &d, e);
     if (status == STATUS_OK)
         status = smallest_find(NULL, &o, &s->r, &smallest, e);
+    const struct explanation stages = {.wrong = 1};
     if (status == STATUS_OK) {
-        const struct report r = {"rs", "model", "bit-exact model", "again", o,       NULL,   &s->r, &d,
-                                 &g,   NULL,    &smallest,         NULL,    &limits, machine};
+        const struct report r = {"rs", "model", "bit-exact model", "again",   o,    NULL,    &s->r,
+                                 &d,   &g,      &stages,           &smallest, NULL, &limits, machine};
         struct fo_answer answer = {0};
         struct text text = {0};
         document = report_json(&r);

@@ -125,6 +125,45 @@ static void kill_pairs_seed_repeats(void **state)
     assert_true(b.hidden > 0);
 }
 
+static int asked_for;
+static enum status plant_every_third(const struct subject *subject, struct executor *out, struct error *e)
+{
+    return asked_for++ % 3 ? plant_nothing(subject, out, e) : plant_f02(subject, out, e);
+}
+
+static void kill_races_are_counted_where_hardware_is(void **state)
+{
+    (void)state;
+    struct machine machine;
+    struct kill_rate k = {0};
+    struct error e;
+    struct text text = {0};
+    machine_model(&machine);
+    assert_int_equal(kill_races(&machine, tiny[0], 6, 1, &k, &e), STATUS_OK);
+    assert_int_equal(k.races, 2);
+    assert_int_equal(k.race[0].runs + k.race[1].runs, 0);
+    kill_text(&k, &text);
+    assert_non_null(strstr(text.data, "F38 proxy-fence-missing, which only hardware shows: not asked here"));
+    text_free(&text);
+
+    setenv("FRAGORACLE_ISOLATE", "0", 1);
+    machine.fidelity = FIDELITY_HARDWARE;
+    machine.subject = plant_every_third;
+    k = (struct kill_rate){0};
+    assert_int_equal(kill_races(&machine, tiny[0], 6, 1, &k, &e), STATUS_OK);
+    unsetenv("FRAGORACLE_ISOLATE");
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(k.race[i].runs, 6);
+        assert_int_equal(k.race[i].seen, 2);
+    }
+    json_t *j = kill_json(&k);
+    assert_int_equal(json_array_size(json_object_get(j, "races")), 2);
+    json_decref(j);
+    kill_text(&k, &text);
+    assert_non_null(strstr(text.data, "F44 register-overwrite, which only hardware shows: seen in 2 of 6 runs"));
+    text_free(&text);
+}
+
 static void kill_json_classes_add_up(void **state)
 {
     (void)state;
@@ -153,6 +192,7 @@ int main(void)
         cmocka_unit_test(kill_singles_another_fault_than_was_asked_is_not_named),
         cmocka_unit_test(kill_singles_nothing_planted_is_not_detected),
         cmocka_unit_test(kill_pairs_seed_repeats),
+        cmocka_unit_test(kill_races_are_counted_where_hardware_is),
         cmocka_unit_test(kill_json_classes_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

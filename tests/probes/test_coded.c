@@ -1,4 +1,5 @@
 /* coded: the source map of kernels that misplace what they read by a known rule is that rule, element by element. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,14 +38,16 @@ static void coded_run_of_a_right_kernel_conforms(void **state)
         assert_int_equal(r.scaled, 0);
         assert_int_equal(r.launches, f.runs);
         assert_int_equal(r.loads, f.loads);
-        assert_int_equal(r.loads, 2 + r.value_planes + r.scale_planes + r.pair_planes);
-        /* unit twice and once more, the guard's planes, dense twice */
+        assert_int_equal(r.loads, 3 + r.value_planes + r.scale_planes + r.pair_planes);
+        /* unit twice and once more, the guard's planes, special, dense twice */
         size_t planes = 2 + r.value_planes + r.scale_planes + r.row_planes + r.pair_planes;
-        assert_int_equal(r.launches, planes * r.map.sweeps + 1 + (2 + r.value_planes) + 2);
+        assert_int_equal(r.launches, planes * r.map.sweeps + 1 + (2 + r.value_planes) + 3);
         assert_int_equal(r.report.wgmma, 3 * r.launches);
         assert_int_equal(r.report.status_word, 0);
         assert_int_equal(r.dense_count, shapes[i].P * shapes[i].N);
         assert_int_equal(r.dense_differing, 0);
+        assert_int_equal(r.special.count, shapes[i].P * shapes[i].N);
+        assert_int_equal(r.special.differing, 0);
         assert_true(r.pair_count > 0);
         assert_int_equal(r.pair_differing, 0);
         assert_true(r.guard.asked && r.guard.status_told);
@@ -230,7 +233,7 @@ static void coded_run_of_a_factor_knows_every_source_and_does_not_conform(void *
                          c.value.right - r.map.sweeps * r.map.N * (r.map.P - r.map.starts[r.map.segments.active]));
         assert_true(r.dense_differing > 0);
         /* What only the factor tells must be enough. */
-        r.dense_differing = r.pair_differing = 0;
+        r.dense_differing = r.pair_differing = r.special.differing = 0;
         assert_false(coded_conforms(&r));
         r.scaled = 0;
         assert_true(coded_conforms(&r));
@@ -288,6 +291,38 @@ static float dense_off(const struct fake *f, float sum, size_t nonzero)
 {
     (void)f;
     return nonzero > 1 && sum == 7 ? 8 : sum;
+}
+
+/* What a scale of 255 gives that is read as Inf, as far as sums without a zero show it. */
+static float nan_is_infinite(const struct fake *f, float sum, size_t nonzero)
+{
+    (void)f;
+    return nonzero > 1 && sum != sum ? INFINITY : sum;
+}
+
+static float infinite_is_nan(const struct fake *f, float sum, size_t nonzero)
+{
+    (void)f;
+    return nonzero > 1 && isinf(sum) ? NAN : sum;
+}
+
+static void coded_run_tells_inf_from_nan_where_no_zero_hides_it(void **state)
+{
+    (void)state;
+    float (*const spoils[])(const struct fake *, float, size_t) = {nan_is_infinite, infinite_is_nan};
+    for (size_t i = 0; i < 2; i++) {
+        struct fake f = {.spoil = spoils[i]};
+        struct coded_result r;
+        assert_int_equal(ask(&f, &small, &r), 0);
+        assert_int_equal(r.pair_differing + r.dense_differing, 0);
+        assert_true(r.special.differing > 0);
+        assert_int_equal(r.special.nan_is_infinite, i == 0 ? r.special.differing : 0);
+        assert_false(coded_conforms(&r));
+        r.special.differing = 0;
+        assert_true(coded_conforms(&r));
+        coded_result_free(&r);
+        fake_free(&f);
+    }
 }
 
 static void coded_run_finds_wrong_products_and_sums_of_a_right_map(void **state)
@@ -539,6 +574,7 @@ int main(void)
         cmocka_unit_test(coded_run_of_a_padded_scale_knows_the_value_and_not_the_scale),
         cmocka_unit_test(coded_run_of_a_factor_knows_every_source_and_does_not_conform),
         cmocka_unit_test(coded_run_takes_minus_zero_for_zero),
+        cmocka_unit_test(coded_run_tells_inf_from_nan_where_no_zero_hides_it),
         cmocka_unit_test(coded_run_finds_wrong_products_and_sums_of_a_right_map),
         cmocka_unit_test(coded_run_finds_launches_that_do_not_repeat),
         cmocka_unit_test(coded_run_counts_launches_whose_wgmma_are_not_as_expected),

@@ -203,9 +203,43 @@ static void explain_run_without_memory_says_so(void **state)
     source_map_free(&m);
 }
 
+static void explain_run_right_sources_wrong_specials_scales_or_values(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t differing, nan_is_infinite, dense;
+        enum explain_registers registers;
+        int stage; /* -1: none is blamed for them */
+    } cases[] = {{0, 0, 0, EXPLAIN_A_UNKNOWN, -1},
+                 {7, 7, 0, EXPLAIN_A_UNKNOWN, EXPLAIN_SCALES},
+                 {7, 6, 0, EXPLAIN_A_UNKNOWN, EXPLAIN_VALUES},
+                 {7, 7, 0, EXPLAIN_A_RIGHT, EXPLAIN_EPILOGUE},
+                 {7, 7, 3, EXPLAIN_A_UNKNOWN, -1}}; /* sums are wrong anyway */
+    const struct synthetic_kernel kernel = {0};
+    struct source_map m;
+    case_make(&kernel, &segments, N, K, &m);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct explanation x;
+        struct explain_question q = case_question(&m);
+        q.dense_count = q.special_count = 100;
+        q.dense_differing = cases[i].dense;
+        q.special_differing = cases[i].differing;
+        q.special_nan_is_infinite = cases[i].nan_is_infinite;
+        q.registers = cases[i].registers;
+        assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+        for (int g = 0; g < EXPLAIN_ARITHMETIC; g++)
+            assert_int_equal(x.part[g].state, g == cases[i].stage ? EXPLAIN_DIFFERS : EXPLAIN_CONFORMS);
+        if (cases[i].stage >= 0)
+            assert_int_equal(x.part[cases[i].stage].wrong, cases[i].differing);
+        explanation_free(&x);
+    }
+    source_map_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(explain_run_wrong_pairs_described),
+                                       cmocka_unit_test(explain_run_right_sources_wrong_specials_scales_or_values),
                                        cmocka_unit_test(explain_run_without_memory_says_so)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,7 @@ for command in $(awk '/^  [a-z]+ / { print $1 }' "$scratch/help"); do
     check
     case $command in
     probe) arguments=(identity --historical) ;;
+    infer) arguments=(--subject rs) ;;
     capture | map) arguments=(wgmma.m64n64k16.f32.bf16.bf16.rs A) ;;
     *) arguments=() ;;
     esac
