@@ -1,7 +1,9 @@
 /* ops: the operations that the machine knows, a table a family, each in ops/.
  *
  * To add one: a line in the table of its family, a `prepare` that takes the words and counts the operands, a `run`. The
- * header comment of the family's file says which section of the PTX ISA it follows. */
+ * header comment of the family's file says which section of the PTX ISA it follows. What prepare asks of operands
+ * stands in ops/operand.h; tests/support/ptx_lanes.h runs single instructions of a PTX text for chosen lanes of a warp.
+ */
 #ifndef FO_REFERENCE_PTX_OPS_H
 #define FO_REFERENCE_PTX_OPS_H
 
