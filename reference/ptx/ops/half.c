@@ -2,11 +2,12 @@
  *
  * Values become doubles, which hold them and their products exactly. A sum that a double cannot hold is rounded to odd,
  * which leaves room enough that the second rounding, to the format, is as if it were the only one. Sums and products
- * without flags go through single precision: 24 bits are enough for two roundings to be as one (24 >= 2 * 11 + 2), save
- * for products of bf16 that are subnormal there.
- * source: PTX ISA 9.0, "Half Precision Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of
- * FMA and correctly rounded sums", IEEE Transactions on Computers 2008; two roundings: Figueroa, "When is double
- * rounding innocuous?", SIGNUM Newsletter 1995. */
+ * without flags go through single precision, whose 24 bits are enough for two roundings to be as one (24 >= 2 * 11 +
+ * 2). Of subnormal results, sums are exact there, and so are products of bf16 from 2^-134 on, half of the least bf16:
+ * what is smaller has at most 255 * 255 of 2^16 parts of it and stays below. source: PTX ISA 9.0, "Half Precision
+ * Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums", IEEE
+ * Transactions on Computers 2008; two roundings: Figueroa, "When is double rounding innocuous?", SIGNUM Newsletter
+ * 1995. */
 #include "reference/ptx/ops/real.h"
 
 enum { MOST = 2 * VM_LANES };
@@ -178,26 +179,13 @@ static void store(const struct vm_instruction *i, double from[MOST], uint64_t d[
         flush(is_f16(i->type), d, 16);
 }
 
-/* Is a product so small that single precision may have rounded it? */
-static bool has_tiny(const float *product, const float *a, const float *b)
-{
-    unsigned tiny = 0;
-    for (unsigned n = 0; n < MOST; n++)
-        tiny |= (fabsf(product[n]) < 0x1p-126f) & (a[n] != 0) & (b[n] != 0);
-    return tiny != 0;
-}
-
-/* returns false, nothing written to d, where double precision is needed. */
-static bool apply_short(const struct op *op, enum vm_type t, const struct lanes *x, uint64_t d[VM_LANES])
+static void apply_short(const struct op *op, enum vm_type t, const struct lanes *x, uint64_t d[VM_LANES])
 {
     float a[MOST], b[MOST], c[MOST];
     load_short(is_f16(t), x->s[0], a);
     load_short(is_f16(t), x->s[1], b);
     op->in_f32(c, a, b);
-    if (op->f == mul && !is_f16(t) && has_tiny(c, a, b))
-        return false;
     store_short(is_f16(t), is_pair(t), c, d);
-    return true;
 }
 
 static enum vm_step run(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
@@ -206,8 +194,10 @@ static enum vm_step run(struct vm_warp *w, const struct vm_instruction *i, uint3
     double s[3][MOST], d[MOST];
     struct lanes x;
     lanes_read(w, i, &x, op->sources);
-    if (op->in_f32 && i->extra[FLAGS] == 0 && apply_short(op, i->type, &x, x.d))
+    if (op->in_f32 && i->extra[FLAGS] == 0) {
+        apply_short(op, i->type, &x, x.d);
         return lanes_write(w, i, x.d, lanes);
+    }
     for (unsigned n = 0; n < op->sources; n++)
         load(i, x.s[n], s[n]);
     op->f(d, s[0], s[op->sources > 1], s[op->sources > 2 ? 2 : 0]);

@@ -142,7 +142,7 @@ static inline double real_extreme(double a, double b, bool greater, bool keep_na
 {
     if (a != a || b != b)
         return keep_nan || (a != a && b != b) ? real_f64(REAL_F64_NAN) : a != a ? b : a;
-    bool less = a < b || (a == b && signbit(a) && !signbit(b));
+    bool less = a < b || (a == b && signbit(a));
     return less == greater ? b : a;
 }
 
