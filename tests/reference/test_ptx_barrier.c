@@ -150,8 +150,7 @@ static void bar_sync_thread_exits_behind_those_that_wait_barrier_fills(void **st
     ptx_done_free(&d);
 }
 
-#define PARTED(word)                                                                                                   \
-    EXCHANGE("setp.lt.u32 %p1, %r5, 9; @%p1 bra FEW; " word " 0; bra JOIN; FEW: " word " 0; JOIN:")
+#define PARTED(word) EXCHANGE("setp.lt.u32 %p1, %r5, 9; @%p1 bra FEW; " word " 0; bra JOIN; FEW: " word " 0; JOIN:")
 
 static void barrier_sync_parts_of_a_warp_meet_from_two_lines(void **state)
 {
@@ -229,11 +228,11 @@ static void cluster_barrier_many_phases_hold_all_blocks(void **state)
 static void cluster_barrier_aligned_waits_for_its_warp(void **state)
 {
     (void)state;
-    const char *body = "@!%p0 bra MEET; mov.u32 %r20, 0; LOOP: add.s32 %r20, %r20, 1; setp.lt.u32 %p1, %r20, 500; @%p1 "
-                       "bra LOOP; st.shared.u32 [%r2], %r20;\n"
-                       "MEET: " CLUSTER
-                       "xor.b32 %r8, %r1, 1; mapa.shared::cluster.u32 %r9, %r2, %r8; ld.shared::cluster.u32 %r10, "
-                       "[%r9]; st.global.u32 [%d3], %r10;\n" CLUSTER;
+    const char *body =
+        "@!%p0 bra MEET; mov.u32 %r20, 0; LOOP: add.s32 %r20, %r20, 1; setp.lt.u32 %p1, %r20, 500; @%p1 "
+        "bra LOOP; st.shared.u32 [%r2], %r20;\n"
+        "MEET: " CLUSTER "xor.b32 %r8, %r1, 1; mapa.shared::cluster.u32 %r9, %r2, %r8; ld.shared::cluster.u32 %r10, "
+        "[%r9]; st.global.u32 [%d3], %r10;\n" CLUSTER;
     struct ptx_kernel k = {.body = body, .blocks = 2, .cluster = 2, .threads = 64, .out_bytes = 512};
     struct ptx_done d = ptx_kernel_good(&k);
     for (uint32_t t = 0; t < 128; t++)

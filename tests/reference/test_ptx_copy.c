@@ -79,7 +79,8 @@ static void copy_less_than_its_size_ends_in_zeros(void **state)
     expect_both(HEAD "mov.u64 %d10, 0; mov.u32 %r20, 0; cp.async.cg.shared.global [%r10], [%d10], 16, %r20;" END, 0, 0,
                 15);
     expect_both(HEAD "setp.eq.u32 %p1, 0, 0; cp.async.cg.shared.global [%r10], [%d10], 16, %p1;" END, 0, 0, 15);
-    expect_both(HEAD "setp.ne.u32 %p1, 0, 0; cp.async.cg.shared.global.L2::cache_hint [%r10], [%d10], 16, %p1, %d1;" END,
+    expect_both(HEAD
+                "setp.ne.u32 %p1, 0, 0; cp.async.cg.shared.global.L2::cache_hint [%r10], [%d10], 16, %p1, %d1;" END,
                 0, 15, 0);
 }
 
@@ -160,8 +161,9 @@ static void arrive_on_an_mbarrier_comes_behind_the_copies(void **state)
 static void arrive_on_an_mbarrier_late_leaves_later_copies(void **state)
 {
     (void)state;
-    expect(ARRIVE("cp.async.mbarrier.arrive.noinc.shared.b64", "32") "cp.async.ca.shared.global [%r10], [%d10 + 64], 4;\n"
-           "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;" TAIL,
+    expect(ARRIVE("cp.async.mbarrier.arrive.noinc.shared.b64",
+                  "32") "cp.async.ca.shared.global [%r10], [%d10 + 64], 4;\n"
+                        "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;" TAIL,
            VM_LATE, 0, 15, 0);
 }
 
