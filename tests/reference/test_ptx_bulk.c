@@ -138,17 +138,42 @@ static void bulk_store_nobody_waits_for_is_done_at_the_end(void **state)
     expect_run(LOAD "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 4096;", want);
 }
 
+static uint32_t count_hazards(const char *body)
+{
+    struct ptx_kernel k = kernel(body, VM_LATE);
+    struct ptx_done d = ptx_kernel_run(&k);
+    assert_int_equal(d.status, STATUS_OK);
+    assert_true(d.report.hazards == 0 || d.report.hazard[0].line == PTX_KERNEL_LINE + 1);
+    ptx_done_free(&d);
+    return d.report.hazards;
+}
+
+#define STORED(fence)                                                                                                  \
+    "@%p0 st.shared.u32 [%r2], %r0; " fence " bar.sync 0;\n"                                                           \
+    "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16;"
+
 static void bulk_store_of_what_no_fence_covers_is_a_hazard(void **state)
 {
     (void)state;
-    struct ptx_kernel k = kernel("@%p0 st.shared.u32 [%r2], %r0; bar.sync 0;\n"
-                                 "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16;",
-                                 VM_LATE);
-    struct ptx_done d = ptx_kernel_run(&k);
-    assert_int_equal(d.status, STATUS_OK);
-    assert_int_equal(d.report.hazards, 1);
-    assert_int_equal(d.report.hazard[0].line, PTX_KERNEL_LINE + 1);
-    ptx_done_free(&d);
+    assert_int_equal(count_hazards(STORED("")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.global;")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.alias;")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async;")), 0);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.shared::cta;")), 0);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.shared::cluster;")), 0);
+}
+
+/* A bulk copy over it is of the same proxy. */
+static void bulk_store_of_what_a_bulk_load_brought_is_no_hazard(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        count_hazards(
+            "@!%p0 bra OUT; mbarrier.init.shared.b64 [%r3], 1; st.shared.u32 [%r2], %r0;\n"
+            "mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 16;\n"
+            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%d1], 16, [%r3];\n" WAIT
+            "cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16; OUT:"),
+        0);
 }
 
 #define CLUSTER "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n"
@@ -329,6 +354,7 @@ int main(void)
         cmocka_unit_test(bulk_store_groups_end_at_their_wait),
         cmocka_unit_test(bulk_store_nobody_waits_for_is_done_at_the_end),
         cmocka_unit_test(bulk_store_of_what_no_fence_covers_is_a_hazard),
+        cmocka_unit_test(bulk_store_of_what_a_bulk_load_brought_is_no_hazard),
         cmocka_unit_test(bulk_between_blocks_completes_at_the_other),
         cmocka_unit_test(bulk_multicast_goes_to_every_block_of_the_mask),
         cmocka_unit_test(reduce_bulk_adds_to_what_is_there),

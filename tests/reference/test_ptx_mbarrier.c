@@ -129,6 +129,22 @@ static void try_wait_before_the_own_arrival_is_let_go(void **state)
         2);
 }
 
+/* One warp asks once and is answered when the other has arrived. */
+static void try_wait_while_others_go_on_waits(void **state)
+{
+    (void)state;
+    const char *body = "@%p0 mbarrier.init.shared.b64 [%r3], 32; bar.sync 0; mov.u32 %r20, 0;\n"
+                       "setp.eq.u32 %p2, %r4, 1; @%p2 bra LATE;\n"
+                       "W: add.s32 %r20, %r20, 1; mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;\n"
+                       "st.global.u32 [%d3], %r20; bra.uni OUT;\n"
+                       "LATE: add.s32 %r20, %r20, 1; setp.lt.u32 %p3, %r20, 2000; @%p3 bra LATE; " ARRIVE "OUT:";
+    struct ptx_kernel k = {.body = body, .blocks = 1, .threads = 64, .out_bytes = 256};
+    struct ptx_done d = ptx_kernel_good(&k);
+    for (uint32_t t = 0; t < 32; t++)
+        assert_int_equal(words(&d)[t], 1);
+    ptx_done_free(&d);
+}
+
 /* 96 threads hand their words round 9 times, by phases of one mbarrier. */
 static void run_phases(const char *wait, enum vm_order order)
 {
@@ -314,6 +330,7 @@ int main(void)
         cmocka_unit_test(init_after_inval_begins_again),
         cmocka_unit_test(arrive_generic_address_is_the_same),
         cmocka_unit_test(try_wait_before_the_own_arrival_is_let_go),
+        cmocka_unit_test(try_wait_while_others_go_on_waits),
         cmocka_unit_test(wait_all_forms_hold_all_threads_through_phases),
         cmocka_unit_test(arrive_remote_counts_at_the_neighbour),
         cmocka_unit_test(mbarrier_misused_is_a_fault_with_its_line),
