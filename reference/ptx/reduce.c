@@ -78,26 +78,13 @@ static uint32_t add_f32(uint32_t to, uint32_t from)
     return isnan(sum) ? UINT32_C(0x7fffffff) : f32_bits(sum);
 }
 
-/* A sum, rounded to odd where it is not exact, so that only the rounding that follows shows. In double it is exact, or
- * (of bf16) so small a part of it is lost that no tie of 8 bits is near. */
-static float add_odd(float a, float b)
-{
-    double sum = (double)a + (double)b;
-    float rounded = (float)sum;
-    if ((double)rounded == sum || !isfinite(rounded))
-        return rounded;
-    uint32_t bits = f32_bits(rounded);
-    if (fabs((double)rounded) > fabs(sum))
-        bits--; /* truncated */
-    return f32_from_bits(bits | 1);
-}
-
+/* A sum in binary32 first: 24 bits are at least 2 x 11 + 2, so its rounding does not change the one that follows. */
 static uint16_t reduce_half(enum vm_reduction r, enum vm_type t, uint16_t to, uint16_t from)
 {
     bool f16 = t == VM_F16;
     float a = f16 ? f16_decode((struct f16){to}) : bf16_decode((struct bf16){to});
     float b = f16 ? f16_decode((struct f16){from}) : bf16_decode((struct bf16){from});
-    float c = r == VM_REDUCE_ADD ? add_odd(a, b) : reduce_order(r, a, b);
+    float c = r == VM_REDUCE_ADD ? a + b : reduce_order(r, a, b);
     return f16 ? f16_encode(c).bits : bf16_encode(c).bits;
 }
 
