@@ -116,10 +116,10 @@ static void reduce_f16_sums_round_once(void **state)
 {
     (void)state;
     enum { PAIRS = 1 << 20 };
-    uint64_t seed = 41;
+    struct splitmix random = {41};
     unsigned pairs = 0;
     for (unsigned n = 0; n < PAIRS; n++) {
-        uint64_t bits = splitmix(&seed);
+        uint64_t bits = splitmix_next(&random);
         uint16_t a = (uint16_t)bits, b = (uint16_t)(bits >> 16);
         if ((a & 0x7c00) == 0x7c00 || (b & 0x7c00) == 0x7c00)
             continue;

@@ -3,6 +3,8 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "tests/support/alloc.h"
+
 /* out[i] = f(i) with i the thread's number in the grid: %r1 in, %r2 out. */
 #define MAP(body)                                                                                                      \
     PTX_HEAD ".visible .entry k(.param .u64 out)\n{\n.reg .pred %p<8>;\n.reg .b32 %r<32>;\n.reg .b64 %rd<8>;\n"        \
@@ -386,7 +388,7 @@ struct noted {
     int number;
 };
 
-static int done[16], dones, awaited;
+static int done[64], dones, awaited;
 
 static bool note(struct vm_pending *p)
 {
@@ -564,6 +566,45 @@ static void run_nothing_begins_with_zeros(void **state)
     vm_free(v);
 }
 
+/* A module made, memory for it, two clusters of two blocks, something pending in each. */
+static enum status make_and_run(void *context, struct error *e)
+{
+    static const char *const text =
+        PTX_HEAD ".global .b32 cell[4] = {1, 2, 3, 4};\n.extern .shared .align 4 .b8 parts[];\n"
+                 ".visible .entry k(.param .u64 out)\n{\n.local .b32 mine[4];\n.reg .b32 %r<4>;\n.reg .b64 %rd<4>;\n"
+                 "ld.param.u64 %rd1, [out]; mov.u32 %r1, %ctaid.x; st.local.u32 [mine], %r1;\n"
+                 "ld.local.u32 %r2, [mine]; nanosleep.u32 1; bar.sync 0;\n"
+                 "st.global.u32 [%rd1], %r2; ret;\n}\n";
+    struct vm *v = NULL;
+    uint64_t out;
+    (void)context;
+    enum status s = vm_make("k.ptx", text, strlen(text), &v, e);
+    if (s == STATUS_OK) {
+        for (uint32_t n = 0; n < v->program.instructions; n++)
+            if (strcmp(v->program.instruction[n].opcode, "nanosleep") == 0)
+                v->program.instruction[n].run = begin_three;
+        dones = 0;
+        s = vm_alloc(v, "out", 64, &out, e);
+    }
+    if (s == STATUS_OK) {
+        struct vm_launch l = ptx_launch(4, 64, &out, sizeof out);
+        l.cluster[0] = 2, l.cluster[1] = l.cluster[2] = 1;
+        l.dynamic_shared = 256;
+        s = vm_run(v, &l, e);
+    }
+    vm_free(v);
+    return s;
+}
+
+static void make_and_run_without_memory_is_no_memory(void **state)
+{
+    int threads = omp_get_max_threads();
+    (void)state;
+    omp_set_num_threads(1);
+    assert_true(alloc_check(make_and_run, NULL, NULL) > 30);
+    omp_set_num_threads(threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,6 +630,7 @@ int main(void)
         cmocka_unit_test(pending_is_done_in_the_end_while_others_poll),
         cmocka_unit_test(run_guard_off_lanes_pass_a_wait),
         cmocka_unit_test(run_hazards_are_kept_once_a_line_and_counted),
+        cmocka_unit_test(make_and_run_without_memory_is_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

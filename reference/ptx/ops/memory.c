@@ -115,7 +115,7 @@ static const char *prepare_access(const struct vm_program *p, struct vm_instruct
         vector * bits / 8 > MOST_BYTES)
         return vm_why_words;
     if (i->operands != 2 + policy || !vm_policy_fits(p, i, policy) ||
-        !vm_address_operand(p, vm_argument(p, i, 1 - value_at), &space))
+        !vm_address_operand(vm_argument(p, i, 1 - value_at), &space))
         return vm_why_operands;
     i->extra[SPACE] = (uint64_t)space;
     const struct vm_operand *element = vm_operand_elements(p, vm_argument(p, i, value_at), &count);

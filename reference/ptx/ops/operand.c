@@ -7,13 +7,13 @@
 const char vm_why_words[] = "words that are not modelled";
 const char vm_why_operands[] = "operands that are not modelled";
 
-bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space)
+bool vm_address_operand(const struct vm_operand *o, enum vm_space *space)
 {
     if (o->kind != VM_ADDRESS)
         return false;
     if (o->variable == VM_NONE)
         return true;
-    enum vm_space own = p->variable[o->variable].space;
+    enum vm_space own = o->space; /* a .param variable inside a function is local memory */
     if (*space != VM_GENERIC && *space != own && !(*space == VM_PARAM && own == VM_LOCAL))
         return false;
     *space = own;

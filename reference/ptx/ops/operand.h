@@ -44,7 +44,7 @@ static inline const struct vm_operand *vm_operand_elements(const struct vm_progr
 
 /* The space of an address operand of an instruction whose words name `space` (VM_GENERIC: none). A .param variable of
  * a function or of a call is one of local memory. returns false where words and variable contradict. */
-bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space);
+bool vm_address_operand(const struct vm_operand *o, enum vm_space *space);
 
 /* Is a word there, taken or not? */
 bool vm_has_word(const struct vm_instruction *i, const char *word);
