@@ -304,7 +304,7 @@ bool reader_declaration(struct reader *r, bool external, bool *was)
         {".const", {.space = VM_CONST, .external = external}, true, true},
         {".shared", {.space = VM_SHARED, .external = external, .bytes = &p->shared_bytes}, true, true},
         {".local", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
-        {".param", {.space = VM_PARAM, .bytes = &p->local_bytes}, true, false},
+        {".param", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
     };
     *was = false;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)

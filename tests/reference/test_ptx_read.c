@@ -390,6 +390,8 @@ static void read_shared_and_local_variables_have_their_offsets(void **state)
     assert_int_equal(variable(&p, "y")->at, 40);
     assert_int_equal(variable(&p, "y")->function, 1);
     assert_int_equal(variable(&p, "r")->at, 0);
+    assert_int_equal(variable(&p, "r")->space, VM_LOCAL);
+    assert_int_equal(variable(&p, "m")->space, VM_LOCAL);
     assert_int_equal(variable(&p, "q")->at, 4);
     assert_int_equal(variable(&p, "s")->at, 8);
     assert_int_equal(variable(&p, "l")->at, 16);
