@@ -367,6 +367,10 @@ enum status coded_run(const struct executor *subject, const struct coded_options
         coded_judge_factors(s.unit, &s.result);
         coded_judge_pairs(&s.planes, &s.result);
         coded_judge_guard(&s.guard, s.guard_value, &s.result);
+        s.result.dense_x = s.x; /* of the plane that ran last */
+        s.result.dense_blocks = s.planes.blocks;
+        s.x = NULL;
+        s.planes.blocks = NULL;
         *out = s.result;
         s.result = (struct coded_result){0};
     }
@@ -380,6 +384,8 @@ void coded_result_free(struct coded_result *r)
     free(r->pair);
     free(r->dense);
     free(r->dense_expected);
+    free(r->dense_x);
+    free(r->dense_blocks);
     free(r->special.found);
     free(r->special.expected);
     free(r->guard.found);

@@ -22,17 +22,23 @@ static bool is_source(const struct vm_operand *o)
     return o->kind == VM_REGISTER || o->kind == VM_SPECIAL || o->kind == VM_IMMEDIATE || o->kind == VM_SYMBOL;
 }
 
-const char *lanes_operands(const struct vm_program *p, const struct vm_instruction *i, uint32_t sources)
+const char *lanes_sources(const struct vm_program *p, const struct vm_instruction *i, uint32_t sources)
 {
     if (i->operands != sources + 1)
-        return lanes_no_operands;
-    const struct vm_operand *d = vm_argument(p, i, 0);
-    if (d->kind != VM_REGISTER && d->kind != VM_SINK)
         return lanes_no_operands;
     for (uint32_t n = 1; n <= sources; n++)
         if (!is_source(vm_argument(p, i, n)))
             return lanes_no_operands;
     return NULL;
+}
+
+const char *lanes_operands(const struct vm_program *p, const struct vm_instruction *i, uint32_t sources)
+{
+    const char *why = lanes_sources(p, i, sources);
+    if (why)
+        return why;
+    enum vm_operand_kind d = vm_argument(p, i, 0)->kind;
+    return d == VM_REGISTER || d == VM_SINK ? NULL : lanes_no_operands;
 }
 
 void lanes_read(const struct vm_warp *w, const struct vm_instruction *i, struct lanes *x, unsigned sources)

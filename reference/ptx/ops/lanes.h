@@ -53,7 +53,8 @@ struct lanes_op {
  * returns NULL, vm_op_other where no line of that name takes the type, or why the form is not modelled. */
 const char *lanes_prepare(const struct vm_program *p, struct vm_instruction *i, const struct lanes_op *table);
 
-/* Are there a destination (register or sink) and `sources` readable operands? NULL or why not. */
+/* Are there `sources` readable operands behind the destination (and is that a register or a sink)? NULL or why not. */
+const char *lanes_sources(const struct vm_program *p, const struct vm_instruction *i, uint32_t sources);
 const char *lanes_operands(const struct vm_program *p, const struct vm_instruction *i, uint32_t sources);
 /* Take all of these words (NULL ends them, at most LANES_MODES) if no other word is left; else take nothing. */
 bool lanes_take_all(struct vm_instruction *i, const char *const *words);
