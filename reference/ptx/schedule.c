@@ -68,12 +68,10 @@ static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
     for (; g.pc < g.stop && *steps < QUANTUM; g.pc++) {
         const struct vm_instruction *i = &p->instruction[g.pc];
         uint32_t active = i->guard == VM_NONE ? g.lanes : guarded(w, i, g.lanes);
-        enum vm_step step = VM_NEXT;
-        if (active && w->flights && !vm_wgmma_flight(w, i, active))
-            step = VM_FAULT;
-        else if (active && active == w->alive && i->run == vm_control_branch)
+        enum vm_step step = active && w->flights ? vm_wgmma_flight(w, i, active) : VM_NEXT;
+        if (step == VM_NEXT && active && active == w->alive && i->run == vm_control_branch)
             g.pc = vm_control_target(p, i) - 1; /* all together: the way of most branches */
-        else if (active)
+        else if (step == VM_NEXT && active)
             step = i->run(w, i, active);
         *steps += step != VM_WAIT;
         if (step == VM_NEXT)

@@ -132,30 +132,96 @@ static void shfl_from_a_lane_that_is_not_there_is_a_hazard(void **state)
     ptx_lanes_close(&t);
 }
 
+static const char every_collective[] =
+    "vote.sync.all.pred %p1, %p9, %r9; vote.sync.any.pred %p2, %p9, %r9; vote.sync.uni.pred %p3, %p9, %r9;\n"
+    "vote.sync.ballot.b32 %r1, !%p9, %r9; match.any.sync.b32 %r2, %r8, %r9; match.all.sync.b32 %r3|%p4, %r8, %r9;\n"
+    "match.any.sync.b64 %r4, %d8, %r9; redux.sync.add.s32 %r5, %r8, %r9; redux.sync.min.s32 %r6, %r8, %r9;\n"
+    "redux.sync.max.u32 %r7, %r8, %r9; redux.sync.min.u32 %r10, %r8, %r9; redux.sync.max.s32 %r11, %r8, %r9;\n"
+    "redux.sync.and.b32 %r12, %r8, %r9; redux.sync.or.b32 %r13, %r8, %r9; redux.sync.xor.b32 %r14, %r8, %r9;\n"
+    "elect.sync %r15|%p5, %r9; elect.sync _|%p6, %r9; bar.warp.sync %r9; activemask.b32 %r16;\n"
+    "redux.sync.add.u32 %r17, %r8, %r9; match.all.sync.b64 %r18, %d8, %r9;";
+enum { COLLECTIVES = 21 };
+
+/* What the lanes hold, as the definitions of the ISA say it. */
+struct facts {
+    uint32_t lanes, yes, sum, ones, any, odd, least, most, first;
+    int32_t least_signed, most_signed;
+};
+
+static struct facts facts_of(const uint64_t a[VM_LANES], const uint64_t p[VM_LANES], uint32_t lanes)
+{
+    struct facts f = {.lanes = lanes, .ones = ALL, .least = ALL, .least_signed = INT32_MAX, .most_signed = INT32_MIN};
+    for (unsigned lane = VM_LANES; lane-- > 0;) {
+        uint32_t x = (uint32_t)a[lane];
+        if (!(lanes >> lane & 1))
+            continue;
+        f.yes |= (uint32_t)p[lane] << lane;
+        f.sum += x;
+        f.ones &= x;
+        f.any |= x;
+        f.odd ^= x;
+        f.least = x < f.least ? x : f.least;
+        f.most = x > f.most ? x : f.most;
+        f.least_signed = (int32_t)x < f.least_signed ? (int32_t)x : f.least_signed;
+        f.most_signed = (int32_t)x > f.most_signed ? (int32_t)x : f.most_signed;
+        f.first = lane;
+    }
+    return f;
+}
+
+static void expect_facts(const struct ptx_lanes *t, const struct facts *f, unsigned lane)
+{
+    const uint64_t *a = ptx_lanes_row(t, "%r8");
+    uint32_t same = 0;
+    for (unsigned other = 0; other < VM_LANES; other++)
+        if (f->lanes >> other & 1 && a[other] == a[lane])
+            same |= UINT32_C(1) << other;
+    const struct {
+        const char *name;
+        uint32_t value;
+    } wanted[] = {
+        {"%p1", f->yes == f->lanes},
+        {"%p2", f->yes != 0},
+        {"%p3", f->yes == f->lanes || f->yes == 0},
+        {"%r1", f->lanes & ~f->yes},
+        {"%r2", same},
+        {"%r3", same == f->lanes ? f->lanes : 0},
+        {"%p4", same == f->lanes},
+        {"%r4", same},
+        {"%r5", f->sum},
+        {"%r6", (uint32_t)f->least_signed},
+        {"%r7", f->most},
+        {"%r10", f->least},
+        {"%r11", (uint32_t)f->most_signed},
+        {"%r12", f->ones},
+        {"%r13", f->any},
+        {"%r14", f->odd},
+        {"%r15", f->first},
+        {"%p5", lane == f->first},
+        {"%p6", lane == f->first},
+        {"%r16", f->lanes},
+        {"%r17", f->sum},
+        {"%r18", same == f->lanes ? f->lanes : 0},
+    };
+    for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++)
+        if (ptx_lanes_row(t, wanted[n].name)[lane] != wanted[n].value)
+            fail_msg("lanes 0x%x, lane %u: %s is 0x%llx, not 0x%x (FO_TEST_SEED=%llu)", f->lanes, lane, wanted[n].name,
+                     (unsigned long long)ptx_lanes_row(t, wanted[n].name)[lane], wanted[n].value,
+                     (unsigned long long)splitmix_seed());
+}
+
 static void collectives_over_random_masks_are_their_definition(void **state)
 {
     enum { ROUNDS = 300 };
     struct splitmix r = {splitmix_seed()};
     struct ptx_lanes t;
     (void)state;
-    ptx_lanes_open(
-        &t, "",
-        "vote.sync.all.pred %p1, %p9, %r9; vote.sync.any.pred %p2, %p9, %r9; vote.sync.uni.pred %p3, %p9, %r9;\n"
-        "vote.sync.ballot.b32 %r1, !%p9, %r9; match.any.sync.b32 %r2, %r8, %r9;\n"
-        "match.all.sync.b32 %r3|%p4, %r8, %r9; match.any.sync.b64 %r4, %d8, %r9; redux.sync.add.s32 %r5, %r8, "
-        "%r9;\n"
-        "redux.sync.min.s32 %r6, %r8, %r9; redux.sync.max.u32 %r7, %r8, %r9; redux.sync.min.u32 %r10, %r8, %r9;\n"
-        "redux.sync.max.s32 %r11, %r8, %r9; redux.sync.and.b32 %r12, %r8, %r9; redux.sync.or.b32 %r13, %r8, "
-        "%r9;\n"
-        "redux.sync.xor.b32 %r14, %r8, %r9; elect.sync %r15|%p5, %r9; elect.sync _|%p6, %r9; bar.warp.sync %r9;\n"
-        "activemask.b32 %r16; redux.sync.add.u32 %r17, %r8, %r9; match.all.sync.b64 %r18, %d8, %r9;",
-        1, 0);
+    ptx_lanes_open(&t, "", every_collective, 1, 0);
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint32_t mask = (uint32_t)splitmix_next(&r) | UINT32_C(1) << splitmix_below(&r, 32);
         uint32_t dead = (uint32_t)(splitmix_next(&r) & splitmix_next(&r));
         uint64_t kinds = 1 + splitmix_below(&r, 3); /* often all the same */
         dead = (mask & ~dead) ? dead : 0;
-        uint32_t lanes = mask & ~dead;
         t.w->alive = ~dead;
         for (unsigned lane = 0; lane < VM_LANES; lane++) {
             uint64_t kind = (round & 1 ? splitmix_next(&r) : splitmix_below(&r, kinds)) * 0x80000001;
@@ -164,65 +230,12 @@ static void collectives_over_random_masks_are_their_definition(void **state)
             ptx_lanes_row(&t, "%r9")[lane] = mask;
             ptx_lanes_row(&t, "%p9")[lane] = splitmix_below(&r, kinds) == 0;
         }
-        for (uint32_t n = 0; n < 21; n++)
-            assert_int_equal(ptx_lanes_step(&t, n, lanes), VM_NEXT);
-        const uint64_t *a = ptx_lanes_row(&t, "%r8"), *p = ptx_lanes_row(&t, "%p9");
-        uint32_t yes = 0, sum = 0, ones = ALL, any = 0, odd = 0, least = ALL, most = 0, first = 32;
-        int32_t least_signed = INT32_MAX, most_signed = INT32_MIN;
-        for (unsigned lane = VM_LANES; lane-- > 0;)
-            if (lanes >> lane & 1) {
-                uint32_t x = (uint32_t)a[lane];
-                yes |= (uint32_t)p[lane] << lane;
-                sum += x;
-                ones &= x;
-                any |= x;
-                odd ^= x;
-                least = x < least ? x : least;
-                most = x > most ? x : most;
-                least_signed = (int32_t)x < least_signed ? (int32_t)x : least_signed;
-                most_signed = (int32_t)x > most_signed ? (int32_t)x : most_signed;
-                first = lane;
-            }
-        for (unsigned lane = 0; lane < VM_LANES; lane++) {
-            if (!(lanes >> lane & 1))
-                continue;
-            uint32_t same = 0;
-            for (unsigned other = 0; other < VM_LANES; other++)
-                if (lanes >> other & 1 && a[other] == a[lane])
-                    same |= UINT32_C(1) << other;
-            const struct {
-                const char *name;
-                uint32_t value;
-            } wanted[] = {
-                {"%p1", yes == lanes},
-                {"%p2", yes != 0},
-                {"%p3", yes == lanes || yes == 0},
-                {"%r1", lanes & ~yes},
-                {"%r2", same},
-                {"%r3", same == lanes ? lanes : 0},
-                {"%p4", same == lanes},
-                {"%r4", same},
-                {"%r5", sum},
-                {"%r6", (uint32_t)least_signed},
-                {"%r7", most},
-                {"%r10", least},
-                {"%r11", (uint32_t)most_signed},
-                {"%r12", ones},
-                {"%r13", any},
-                {"%r14", odd},
-                {"%r15", first},
-                {"%p5", lane == first},
-                {"%p6", lane == first},
-                {"%r16", lanes},
-                {"%r17", sum},
-                {"%r18", same == lanes ? lanes : 0},
-            };
-            for (size_t n = 0; n < sizeof wanted / sizeof *wanted; n++)
-                if (ptx_lanes_row(&t, wanted[n].name)[lane] != wanted[n].value)
-                    fail_msg("mask 0x%x, dead 0x%x, lane %u: %s is 0x%llx, not 0x%x (FO_TEST_SEED=%llu)", mask, dead,
-                             lane, wanted[n].name, (unsigned long long)ptx_lanes_row(&t, wanted[n].name)[lane],
-                             wanted[n].value, (unsigned long long)splitmix_seed());
-        }
+        for (uint32_t n = 0; n < COLLECTIVES; n++)
+            assert_int_equal(ptx_lanes_step(&t, n, mask & ~dead), VM_NEXT);
+        struct facts f = facts_of(ptx_lanes_row(&t, "%r8"), ptx_lanes_row(&t, "%p9"), mask & ~dead);
+        for (unsigned lane = 0; lane < VM_LANES; lane++)
+            if (f.lanes >> lane & 1)
+                expect_facts(&t, &f, lane);
     }
     ptx_lanes_close(&t);
 }

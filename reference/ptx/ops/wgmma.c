@@ -202,6 +202,16 @@ static bool all_issued(const struct vm_warp *w, uint64_t sequence)
     return true;
 }
 
+enum vm_step wgmma_compute_until(struct vm_warp *w, uint64_t until)
+{
+    if (w->wgmma->computed < until && !all_issued(w, until - 1))
+        return VM_WAIT;
+    while (w->wgmma->computed < until)
+        if (wgmma_compute(wgmma_leader(w), w->wgmma->computed) == VM_FAULT)
+            return VM_FAULT;
+    return VM_NEXT;
+}
+
 static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     const char *broken = broken_group(w);
@@ -251,14 +261,10 @@ static enum vm_step run_wait(struct vm_warp *w, const struct vm_instruction *i, 
         count++;
     if (count == 0)
         return VM_NEXT;
-    const uint64_t until = g->issued - g->flights + count;
-    if (!all_issued(w, until - 1))
-        return VM_WAIT;
-    while (g->computed < until)
-        if (wgmma_compute(wgmma_leader(w), g->computed) == VM_FAULT)
-            return VM_FAULT;
-    wgmma_land(w, count);
-    return VM_NEXT;
+    const enum vm_step s = wgmma_compute_until(w, g->issued - g->flights + count);
+    if (s == VM_NEXT)
+        wgmma_land(w, count);
+    return s;
 }
 
 static const char *prepare_plain(struct vm_instruction *i, uint32_t operands, vm_execute *run)

@@ -3,7 +3,8 @@
  * A wgmma is one operation of four warps. Each warp issues it for itself; it can begin when the last of the four has,
  * and that is when VM_EARLY computes it. VM_LATE computes it, for all four, at the first wait of one of them that
  * covers it: a wait of one warp says that the whole wgmma is done. Until its own wait a warp must not touch the
- * registers, so what it has in flight is kept until then. */
+ * registers, so what it has in flight is kept until then. Whoever touches an accumulator all the same finds it
+ * computed: ptxas keeps that order, and compilers that move accumulators in flight rely on it. */
 #ifndef FO_REFERENCE_PTX_OPS_WGMMA_H
 #define FO_REFERENCE_PTX_OPS_WGMMA_H
 
@@ -66,6 +67,8 @@ struct vm_warp *wgmma_leader(const struct vm_warp *w);
 enum vm_step wgmma_check_operands(struct vm_warp *w, const struct wgmma_flight *f);
 /* Compute the wgmma with this number for all four warps. returns VM_NEXT or VM_FAULT. */
 enum vm_step wgmma_compute(struct vm_warp *leader, uint64_t sequence);
+/* Compute all of a warp's before number `until`. returns VM_WAIT while another warp has not issued them. */
+enum vm_step wgmma_compute_until(struct vm_warp *w, uint64_t until);
 
 /* wgmma_flight.c: note what is in flight, and the hazards of taking off. false: no memory. */
 bool wgmma_take_off(struct vm_warp *w, const struct wgmma_flight *f);

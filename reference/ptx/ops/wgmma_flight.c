@@ -14,6 +14,7 @@
 
 static const char a_overwritten[] = "A register overwritten in flight";
 static const char d_touched[] = "accumulator touched in flight";
+static const char d_moved[] = "accumulator moved in flight";
 static const char unfenced[] = "no wgmma.fence between register write and wgmma";
 static const char abandoned[] = "exit with wgmma never waited for";
 
@@ -165,98 +166,104 @@ void wgmma_land(struct vm_warp *w, uint32_t count)
 
 /* ---- other instructions ------------------------------------------------------------------------------------------ */
 
-static void note_read(struct vm_warp *w, const struct vm_instruction *i, uint32_t row)
+typedef void visit(struct vm_warp *w, const struct vm_instruction *i, uint32_t row, bool writes, bool *found);
+
+/* Is the row an accumulator in flight? */
+static void look_for_d(struct vm_warp *w, const struct vm_instruction *i, uint32_t row, bool writes, bool *found)
 {
-    if (row == VM_NONE || w->wgmma->mark[row].d == 0)
-        return;
-    w->wgmma->touched = true;
-    vm_hazard(w, i, d_touched, "%s, accumulator of the wgmma of line %u, is read in line %u before a wait",
-              name_of(w, row), w->wgmma->mark[row].line, i->line);
+    (void)i;
+    (void)writes;
+    *found = *found || w->wgmma->mark[row].d > 0;
 }
 
-static void note_write(struct vm_warp *w, const struct vm_instruction *i, uint32_t row)
+static void note(struct vm_warp *w, const struct vm_instruction *i, uint32_t row, bool writes, bool *found)
 {
-    if (row == VM_NONE)
-        return;
     struct wgmma_mark *m = &w->wgmma->mark[row];
-    m->written = w->wgmma->fences;
-    m->writer = i->line;
-    if (m->d == 0 && m->a == 0)
+    if (writes) {
+        m->written = w->wgmma->fences;
+        m->writer = i->line;
+    }
+    if (m->d == 0 && !(writes && m->a > 0))
         return;
-    w->wgmma->touched = true;
-    if (m->d > 0)
-        vm_hazard(w, i, d_touched, "%s, accumulator of the wgmma of line %u, is written in line %u before a wait",
-                  name_of(w, row), m->line, i->line);
-    else
+    *found = true;
+    if (m->d == 0)
         vm_hazard(w, i, a_overwritten, "%s, A of the wgmma of line %u, is written in line %u before a wait",
                   name_of(w, row), m->line, i->line);
+    else
+        vm_hazard(w, i, !writes && strcmp(i->opcode, "mov") == 0 ? d_moved : d_touched,
+                  "%s, accumulator of the wgmma of line %u, is %s in line %u before a wait", name_of(w, row), m->line,
+                  writes ? "written" : "read", i->line);
 }
 
-static void note_operand(struct vm_warp *w, const struct vm_instruction *i, const struct vm_operand *o, bool writes)
+static void visit_operand(struct vm_warp *w, const struct vm_instruction *i, const struct vm_operand *o, bool writes,
+                          visit *what, bool *found)
 {
     const struct vm_operand *element = vm_warp_program(w)->element;
-    switch (o->kind) {
-    case VM_REGISTER:
-        (writes ? note_write : note_read)(w, i, o->reg);
+    const bool direct = o->kind == VM_REGISTER, address = o->kind == VM_ADDRESS || o->kind == VM_TENSOR;
+    if ((direct || address) && o->reg != VM_NONE)
+        what(w, i, o->reg, writes && direct, found);
+    if (o->kind != VM_VECTOR && o->kind != VM_PAIR && o->kind != VM_TENSOR)
         return;
-    case VM_VECTOR:
-    case VM_PAIR:
-        for (uint32_t n = 0; n < o->count; n++)
-            if (element[o->first + n].kind == VM_REGISTER)
-                (writes ? note_write : note_read)(w, i, element[o->first + n].reg);
-        return;
-    case VM_TENSOR:
-        for (uint32_t n = 0; n < o->count; n++)
-            note_read(w, i, element[o->first + n].reg);
-        note_read(w, i, o->reg);
-        return;
-    case VM_ADDRESS:
-        note_read(w, i, o->reg);
-        return;
-    default:
-        return;
-    }
+    for (uint32_t n = o->first; n < o->first + o->count; n++)
+        if (element[n].kind == VM_REGISTER)
+            what(w, i, element[n].reg, writes && !address, found);
 }
 
 /* Is the first operand, where it is a register, what the instruction writes? So it is but for these. */
 static bool writes_first(const struct vm_instruction *i)
 {
     static const char *const readers[] = {"bar", "barrier", "nanosleep", "brx", "setmaxnreg", "call"};
-    for (uint32_t n = 0; n < i->words; n++)
-        if (strcmp(i->word[n], "red") == 0)
-            return true; /* of a barrier; that of memory has an address */
     for (size_t r = 0; r < sizeof readers / sizeof *readers; r++) {
         const size_t length = strlen(readers[r]);
-        if (strncmp(i->opcode, readers[r], length) == 0 && (i->opcode[length] == '.' || i->opcode[length] == '\0'))
-            return strstr(i->opcode, ".red") != NULL;
+        if (strncmp(i->opcode, readers[r], length) != 0 || (i->opcode[length] != '.' && i->opcode[length] != '\0'))
+            continue;
+        bool reduces = strstr(i->opcode, ".red") != NULL;
+        for (uint32_t n = 0; n < i->words; n++)
+            reduces = reduces || strcmp(i->word[n], "red") == 0;
+        return reduces;
     }
     return true;
+}
+
+/* All registers of an instruction; sources first, so that what it reads is told before what it writes. */
+static bool visit_registers(struct vm_warp *w, const struct vm_instruction *i, visit *what)
+{
+    const struct vm_program *p = vm_warp_program(w);
+    bool found = false;
+    for (uint32_t n = i->operands; n-- > 1;)
+        visit_operand(w, i, vm_argument(p, i, n), false, what, &found);
+    if (i->operands > 0)
+        visit_operand(w, i, vm_argument(p, i, 0), writes_first(i), what, &found);
+    return found;
 }
 
 static void note_exit(struct vm_warp *w, const struct vm_instruction *i)
 {
     const struct vm_wgmma *g = w->wgmma;
-    if (g->flights == 0 || !g->touched)
-        return;
     const struct wgmma_flight *f = &g->flight[0];
-    vm_hazard(w, i, abandoned, "the wgmma of line %u, whose registers were used, was never %s", f->instruction->line,
-              f->group < g->group ? "waited for" : "committed");
+    if (g->touched)
+        vm_hazard(w, i, abandoned, "the wgmma of line %u, whose registers were used, was never %s",
+                  f->instruction->line, f->group < g->group ? "waited for" : "committed");
 }
 
-bool vm_wgmma_flight(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+enum vm_step vm_wgmma_flight(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
-    const struct vm_program *p = vm_warp_program(w);
-    (void)lanes;
+    struct vm_wgmma *g = w->wgmma;
     if (strncmp(i->opcode, "wgmma.", strlen("wgmma.")) == 0)
-        return true; /* looks for itself */
+        return VM_NEXT; /* looks for itself */
+    if (g->flights == 0) {
+        bool found = false;
+        if (i->operands > 0 && writes_first(i))
+            visit_operand(w, i, vm_argument(vm_warp_program(w), i, 0), true, note, &found);
+        return VM_NEXT;
+    }
     if (strcmp(i->opcode, "exit") == 0 || (strcmp(i->opcode, "ret") == 0 && w->depth[__builtin_ctz(lanes)] == 0))
         note_exit(w, i);
-    if (i->operands == 0)
-        return true;
-    for (uint32_t n = w->wgmma->flights > 0 ? i->operands - 1 : 0; n > 0; n--)
-        note_operand(w, i, vm_argument(p, i, n), false);
-    const bool writes = writes_first(i);
-    if (writes || w->wgmma->flights > 0)
-        note_operand(w, i, vm_argument(p, i, 0), writes);
-    return true;
+    if (g->computed < g->issued && visit_registers(w, i, look_for_d)) {
+        const enum vm_step s = wgmma_compute_until(w, g->issued);
+        if (s != VM_NEXT)
+            return s;
+    }
+    g->touched = visit_registers(w, i, note) || g->touched;
+    return VM_NEXT;
 }
