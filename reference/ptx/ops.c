@@ -5,10 +5,10 @@
 const char vm_op_other[] = "of another family";
 
 static const struct vm_op *const families[] = {
-    vm_ops_integer,       vm_ops_logic,       vm_ops_float,        vm_ops_half,         vm_ops_convert,
-    vm_ops_compare,       vm_ops_move,        vm_ops_memory,       vm_ops_matrix,       vm_ops_warp,
-    vm_ops_control,       vm_ops_barrier,     vm_ops_copy,         vm_ops_mma,          vm_ops_wgmma,
-    vm_ops_integer_carry, vm_ops_logic_field, vm_ops_float_approx, vm_ops_convert_pack, vm_ops_atomic,
+    vm_ops_integer,     vm_ops_logic,        vm_ops_float,        vm_ops_half,   vm_ops_convert, vm_ops_compare,
+    vm_ops_move,        vm_ops_memory,       vm_ops_matrix,       vm_ops_warp,   vm_ops_control, vm_ops_barrier,
+    vm_ops_mbarrier,    vm_ops_copy,         vm_ops_bulk,         vm_ops_mma,    vm_ops_wgmma,   vm_ops_integer_carry,
+    vm_ops_logic_field, vm_ops_float_approx, vm_ops_convert_pack, vm_ops_atomic,
 };
 enum { FAMILIES = sizeof families / sizeof *families };
 

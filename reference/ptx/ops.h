@@ -1,7 +1,9 @@
 /* ops: the operations that the machine knows, a table a family, each in ops/.
  *
  * To add one: a line in the table of its family, a `prepare` that takes the words and counts the operands, a `run`. The
- * header comment of the family's file says which section of the PTX ISA it follows. */
+ * header comment of the family's file says which section of the PTX ISA it follows. What prepare asks of operands
+ * stands in ops/operand.h; tests/support/ptx_lanes.h runs single instructions of a PTX text for chosen lanes of a warp.
+ */
 #ifndef FO_REFERENCE_PTX_OPS_H
 #define FO_REFERENCE_PTX_OPS_H
 
@@ -33,10 +35,12 @@ extern const struct vm_op vm_ops_matrix[]; /* ldmatrix stmatrix movmatrix */
 extern const struct vm_op vm_ops_warp[];   /* shfl vote match activemask elect redux bar.warp.sync */
 extern const struct vm_op
     vm_ops_control[]; /* bra brx.idx call ret exit trap nanosleep pragma-like no-ops, setmaxnreg */
-extern const struct vm_op vm_ops_barrier[]; /* bar barrier barrier.cluster mbarrier fence.proxy fence.mbarrier_init */
-extern const struct vm_op vm_ops_copy[];    /* cp.async, cp.async.bulk, bulk tensors, reductions, prefetches */
-extern const struct vm_op vm_ops_mma[];     /* mma.sync, mma.sp */
-extern const struct vm_op vm_ops_wgmma[];   /* wgmma.* */
+extern const struct vm_op vm_ops_barrier[];  /* bar barrier barrier.cluster */
+extern const struct vm_op vm_ops_mbarrier[]; /* mbarrier fence.proxy fence.mbarrier_init */
+extern const struct vm_op vm_ops_copy[];     /* cp.async */
+extern const struct vm_op vm_ops_bulk[];     /* cp.async.bulk, bulk tensors, reductions, prefetches */
+extern const struct vm_op vm_ops_mma[];      /* mma.sync, mma.sp */
+extern const struct vm_op vm_ops_wgmma[];    /* wgmma.* */
 
 /* The operation with the longest name that an opcode text ("cp.async.bulk.wait_group.read") begins with at a dot.
  * words: the bytes of the name are left out. NULL for none. */
