@@ -56,7 +56,7 @@ static uint64_t wanted(enum what what, wide a, wide b, wide c, unsigned bits)
     case MUL_WIDE:
         return cut(a * b, 2 * bits);
     case MAD_LO:
-        return cut((wide)((natural)a * (natural)b) + c, bits);
+        return cut((wide)((natural)a * (natural)b + (natural)c), bits);
     case MAD_HI:
         return cut(product_upper(a, b, bits) + c, bits);
     case MAD_WIDE:

@@ -1,6 +1,8 @@
 /* float_approx: what PTX gives with an error bound only: div.approx div.full rcp.approx sqrt.approx rsqrt ex2 lg2 sin
  * cos tanh. The value is computed in double precision and rounded to nearest: the special cases are those of PTX, the
- * last bits may differ from a GPU's, which the report says. source: PTX ISA 9.0, "Floating Point Instructions". */
+ * last bits may differ from a GPU's, which the report says.
+ *
+ * source: PTX ISA 9.0, "Floating Point Instructions". */
 #include "reference/ptx/ops/real.h"
 
 typedef double kernel(double x, double y);

@@ -1,13 +1,15 @@
 /* half: arithmetic of f16, bf16 and their pairs: add sub mul fma abs neg min max ex2 tanh.
  *
  * Values become doubles, which hold them and their products exactly. A sum that a double cannot hold is rounded to odd,
- * which leaves room enough that the second rounding, to the format, is as if it were the only one. Sums and products
- * without flags go through single precision, whose 24 bits are enough for two roundings to be as one (24 >= 2 * 11 +
- * 2). Of subnormal results, sums are exact there, and so are products of bf16 from 2^-134 on, half of the least bf16:
- * what is smaller has at most 255 * 255 of 2^16 parts of it and stays below. source: PTX ISA 9.0, "Half Precision
- * Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums", IEEE
- * Transactions on Computers 2008; two roundings: Figueroa, "When is double rounding innocuous?", SIGNUM Newsletter
- * 1995. */
+ * which leaves room enough that the second rounding, to the format, is as if it were the only one.
+ *
+ * Sums and products without flags go through single precision, whose 24 bits are enough for two roundings to be as one
+ * (24 >= 2 * 11 + 2). Of subnormal results, sums are exact there, and so are products of bf16 from 2^-134 on, half of
+ * the least bf16: what is smaller has at most 255 * 255 of 2^16 parts of it and stays below.
+ *
+ * source: PTX ISA 9.0, "Half Precision Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of
+ * FMA and correctly rounded sums", IEEE Transactions on Computers 2008; two roundings: Figueroa, "When is double
+ * rounding innocuous?", SIGNUM Newsletter 1995. */
 #include "reference/ptx/ops/real.h"
 
 enum { MOST = 2 * VM_LANES };
