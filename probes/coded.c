@@ -103,6 +103,8 @@ static enum status session_begin(struct session *s, struct error *e)
         status = coded_planes_make(&r->map, l->no_scales, &s->planes, e);
     if (status != STATUS_OK)
         return status;
+    if (l->f16)
+        s->planes.row = coded_code_make(CODED_HALF_BASE, o->P, CODED_HALF_CHECKS);
     r->value_planes = s->planes.value.planes;
     r->scale_planes = s->planes.scale.planes;
     r->row_planes = s->planes.row.planes;
@@ -143,7 +145,7 @@ static enum status launch(struct session *s, const struct segments *segments, st
     if (status != STATUS_OK)
         return status;
     s->result.launches++;
-    s->result.miscounted += report.wgmma != report.wgmma_expected;
+    s->result.miscounted += run_report_miscounts(&report);
     if (segments == &s->guard) {
         guard->status_told |= report.wgmma_expected > 0 || report.status_word != 0;
         if (guard->status_word == guard->status_wanted)
@@ -365,6 +367,10 @@ enum status coded_run(const struct executor *subject, const struct coded_options
         coded_judge_factors(s.unit, &s.result);
         coded_judge_pairs(&s.planes, &s.result);
         coded_judge_guard(&s.guard, s.guard_value, &s.result);
+        s.result.dense_x = s.x; /* of the plane that ran last */
+        s.result.dense_blocks = s.planes.blocks;
+        s.x = NULL;
+        s.planes.blocks = NULL;
         *out = s.result;
         s.result = (struct coded_result){0};
     }
@@ -378,6 +384,8 @@ void coded_result_free(struct coded_result *r)
     free(r->pair);
     free(r->dense);
     free(r->dense_expected);
+    free(r->dense_x);
+    free(r->dense_blocks);
     free(r->special.found);
     free(r->special.expected);
     free(r->guard.found);

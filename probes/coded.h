@@ -76,6 +76,8 @@ struct coded_result {
     size_t dense_count; /* of outputs that were compared */
     size_t dense_differing;
     struct bf16 *dense, *dense_expected; /* [P][N] */
+    struct bf16 *dense_x;                /* [P][K] */
+    uint8_t *dense_blocks;               /* the codes of its weights, as struct weights has them */
     struct coded_special special;
     struct coded_guard guard;
     struct run_report report; /* sums over all launches, as identity_result has them; the status word without guard's */

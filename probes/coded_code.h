@@ -14,8 +14,10 @@ enum {
     CODED_VALUE_BASE = 5,  /* the symbols 1, 2, 3, 4, 6 */
     CODED_POWER_BASE = 64, /* a scale 2^0 to 2^-63, an activation 2^0 to 2^63: times 2^-127, which padding gives, it
                               must not vanish */
+    CODED_HALF_BASE = 8,   /* an activation 2^0 to 2^7, where f16 must have it, and a factor more */
     CODED_VALUE_CHECKS = 10,
     CODED_POWER_CHECKS = 4,
+    CODED_HALF_CHECKS = 8,
     CODED_NO_DIGIT = -1,
     CODED_HIDDEN = -2 /* Inf or NaN */
 };

@@ -5,6 +5,8 @@
 #ifndef FO_PROBES_EXECUTOR_H
 #define FO_PROBES_EXECUTOR_H
 
+#include <stdbool.h>
+
 #include "reference/bf16.h"
 #include "reference/hopper_layout.h"
 #include "reference/segments.h"
@@ -30,10 +32,14 @@ struct run_report {
     uint64_t tiles;          /* tiles that computed a product */
     uint64_t wgmma;          /* wgmma instructions issued, counted */
     uint64_t wgmma_expected; /* what the tiles predict */
+    bool wgmma_unpredicted;  /* counted, but nothing predicts how many */
+    uint64_t steps;          /* instructions of warps, where a machine executed them */
     uint32_t a_checksum;     /* sum over all A registers as the tensor core read them, see kernels/rs_index.h */
     uint32_t status_word;    /* as segments.h says */
 };
 
+/* Do the wgmma counted say something else than the tiles? */
+bool run_report_miscounts(const struct run_report *r);
 /* Sums over launches: kernel and tile of the first, the first status word that is not 0. total: zeroed before. */
 void run_report_add(struct run_report *total, const struct run_report *r);
 
@@ -46,6 +52,7 @@ struct executor_limits {
     bool no_segments;                /* a dense product: one expert, one segment of all rows */
     bool no_status;                  /* bad segments are not reported: legal ones only */
     uint16_t no_codes;               /* bit c: its type has no value for FP4 code c (0.5 and 1.5 in integers) */
+    bool f16;                        /* activations or outputs are f16: only values that it has are asked */
 };
 
 struct executor {
@@ -61,7 +68,11 @@ struct executor {
                        struct run_report *report, struct error *e);
     void (*release)(void *self); /* frees self */
     struct executor_limits limits;
-    const char *note; /* what to say of the runs that were asked; NULL or "": nothing. Read after them */
+    const char *note;         /* what to say of the runs that were asked; NULL or "": nothing. Read after them */
+    const enum fidelity *ran; /* what they rested on, where only they could tell; NULL: fidelity. Read after them */
 };
+
+/* Of the runs that were asked, or, before any, what is promised. */
+enum fidelity executor_fidelity(const struct executor *x);
 
 #endif

@@ -164,7 +164,7 @@ static enum explain_stage stage_of(const struct explain_session *x, size_t at, s
     }
     if (x->q->registers == EXPLAIN_A_RIGHT)
         return stage_behind_a(m, at);
-    struct explain_code c = explain_predict(x, EXPLAIN_SCALES, at / m->N / m->P, p, at % m->N);
+    struct explain_code c = explain_predict(x, EXPLAIN_SCALES, explain_columns(x, at / m->N / m->P), p, at % m->N);
     return value == c.value && scale != c.scale ? EXPLAIN_SCALES : EXPLAIN_VALUES;
 }
 
@@ -181,7 +181,7 @@ static void count_stages(struct explain_session *x, const bool claims[EXPLAIN_ST
     for (int g = 0; g < EXPLAIN_ARITHMETIC; g++) {
         if (!claims[g] || !predicted)
             continue;
-        if (explain_agrees(x, explain_predict(x, (enum explain_stage)g, s, p, n), i))
+        if (explain_agrees(x, explain_predict(x, (enum explain_stage)g, explain_columns(x, s), p, n), i))
             continue;
         x->x.part[g].wrong++;
         x->x.part[g].explained++;
@@ -207,7 +207,7 @@ static void count(struct explain_session *x)
         struct explain_code wanted = {source_wanted_value(m, s, p, n), source_wanted_scale(m, s, p, n),
                                       source_wanted_row(m, s, p, n)};
         bool right = explain_agrees(x, wanted, i);
-        bool predicted = explain_agrees(x, explain_predict(x, EXPLAIN_STAGES, s, p, n), i);
+        bool predicted = explain_agrees(x, explain_predict(x, EXPLAIN_STAGES, explain_columns(x, s), p, n), i);
         x->x.wrong += !right;
         x->x.explained += !right && predicted;
         if (!right || !predicted)
@@ -270,8 +270,12 @@ static void judge_arithmetic(const struct explain_question *q, struct explanatio
         p->wrong = q->dense_differing;
         snprintf(p->what, sizeof p->what, "every product has the right factors, and %zu of %zu sums of them are wrong",
                  q->dense_differing, q->dense_count);
-    } else if (q->dense_differing > 0) {
+    } else if (q->dense_differing > 0 && x->sums_asked == 0) {
         p->state = EXPLAIN_UNDECIDED; /* the factors are wrong already */
+    } else if (x->sums_predicted < x->sums_asked) {
+        p->state = EXPLAIN_UNDECIDED;
+        snprintf(p->what, sizeof p->what, "%zu of %zu sums are not those of the factors found",
+                 x->sums_asked - x->sums_predicted, x->sums_asked);
     }
 }
 
@@ -350,6 +354,8 @@ enum status explain_run(const struct explain_question *q, struct explanation *ou
         count(&x);
         status = explain_pair_planes(&x, e);
     }
+    if (status == STATUS_OK)
+        status = explain_sums(&x, e);
     if (status == STATUS_OK) {
         give_rules(&x);
         judge(&x);

@@ -38,7 +38,9 @@
  *   alone, else values.
  * - Everything right and yet special weights give other sums: scales when every one of them is Inf where NaN is wanted
  *   (a scale of 255), else values, ambiguous with scales.
- * - Everything right and yet the dense product differs, or not the same twice: arithmetic.
+ * - Everything right and yet the dense product differs, or not the same twice: arithmetic. Where factors are wrong the
+ *   sums of the dense product are held against those of the factors that were found: a check of the whole explanation
+ *   on inputs that no code was read from.
  *
  * What is counted. An explanation predicts every code of the map. `wrong` of a stage: observations that the explanation
  * gets wrong once this stage is taken for right; `explained`: those of them that it gets right. An observation that no
@@ -79,10 +81,18 @@ struct explain_pairs {
     bool no_scales;
 };
 
+/* The dense product of coded.h: out [P][N], x [P][K], weights as codes of FP4 in checkpoint order under scales of 1.
+ * Every partial sum is exact in every order. All NULL: not given. */
+struct explain_dense {
+    const struct bf16 *out, *x;
+    const uint8_t *blocks;
+};
+
 struct explain_question {
     const struct source_map *map;
     struct explain_pairs pairs;
-    size_t dense_count, dense_differing;                              /* 0: not asked */
+    size_t dense_count, dense_differing; /* 0: not asked */
+    struct explain_dense dense;
     size_t special_count, special_differing, special_nan_is_infinite; /* as struct coded_special; 0: not asked */
     bool changes;                                                     /* the same launch gave other bits */
     int64_t guard_wrong; /* launches with bad ids or starts that went wrong, -1: not asked */
@@ -136,6 +146,9 @@ struct explain_part {
 struct explanation {
     struct explain_part part[EXPLAIN_STAGES];
     size_t observations, wrong, explained; /* of the map: wrong in any code; predicted in all */
+    /* Outputs of the dense product that the explanation says something of; those that are what it says. 0: not asked,
+     * or the codes are not all explained, or only by a table. */
+    size_t sums_asked, sums_predicted;
 };
 
 /* errors: STATUS_NO_MEMORY. */

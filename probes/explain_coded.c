@@ -22,6 +22,7 @@ struct explain_question explain_coded_question(const struct coded_result *r, boo
                                      .pairs = {r->pair_planes, r->pair, coded_pair_code, coded_pair_scale, no_scales},
                                      .dense_count = r->dense_count,
                                      .dense_differing = r->dense_differing,
+                                     .dense = {r->dense, r->dense_x, r->dense_blocks},
                                      .special_count = r->special.count,
                                      .special_differing = r->special.differing,
                                      .special_nan_is_infinite = r->special.nan_is_infinite,

@@ -11,7 +11,7 @@ static void hole_values(void *context, size_t i, uint32_t value[WHERE_FEATURES])
 {
     const struct explain_session *x = context;
     size_t n = i % x->m->N, p = i / x->m->N % x->m->P, s = i / x->m->N / x->m->P;
-    explain_feature_values(x, s, p, n, value);
+    explain_feature_values(x, explain_columns(x, s), p, n, value);
 }
 
 /* On which side of the question is an observation? What the rules account for, or nothing can, is on neither. */
@@ -33,7 +33,7 @@ static enum where_side hole_side(const struct explain_session *x, enum explain_e
                                                  : WHERE_OUTSIDE;
     if (effect == EXPLAIN_IS_COMPUTED)
         return found == SOURCE_ZERO ? WHERE_OUTSIDE : covered ? WHERE_IGNORED : WHERE_INSIDE;
-    if (!covered || explain_predict(x, EXPLAIN_STAGES, s, p, n).value == SOURCE_ZERO)
+    if (!covered || explain_predict(x, EXPLAIN_STAGES, explain_columns(x, s), p, n).value == SOURCE_ZERO)
         return WHERE_IGNORED;
     return found == SOURCE_ZERO ? WHERE_INSIDE : WHERE_OUTSIDE;
 }

@@ -78,9 +78,14 @@ void explain_pack_words(const struct explain_pack *pack, uint8_t found[EXPLAIN_S
 struct explain_code {
     uint32_t value, scale, row;
 };
-/* What the explanation predicts; `without`: a stage to be taken for right, or EXPLAIN_STAGES. */
-struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, size_t s, size_t p,
-                                    size_t n);
+/* What the explanation predicts; `without`: a stage to be taken for right, or EXPLAIN_STAGES. column [P]: where each
+ * row of x holds its 1, as explain_columns gives it for a sweep. */
+struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, const uint32_t *column,
+                                    size_t p, size_t n);
+static inline const uint32_t *explain_columns(const struct explain_session *x, size_t sweep)
+{
+    return x->m->column + sweep * x->m->P;
+}
 /* Does a prediction agree with what was found? What was not found out agrees with anything. */
 bool explain_agrees(const struct explain_session *x, struct explain_code c, size_t at);
 
@@ -90,7 +95,11 @@ void explain_say(struct explain_part *p, enum explain_stage g);
 /* Features of an observation, for the sets of zeros. */
 enum { HOLE_FEATURES = 11 };
 void explain_features(const struct explain_session *x, struct where_feature f[HOLE_FEATURES]);
-void explain_feature_values(const struct explain_session *x, size_t s, size_t p, size_t n,
+void explain_feature_values(const struct explain_session *x, const uint32_t *column, size_t p, size_t n,
                             uint32_t value[WHERE_FEATURES]);
+
+/* Hold the dense product against the sums that the explanation predicts; fills sums_asked and sums_predicted of
+ * x->x. errors: STATUS_NO_MEMORY. */
+enum status explain_sums(struct explain_session *x, struct error *e);
 
 #endif

@@ -103,32 +103,31 @@ static uint32_t predict_expert(const struct explain_session *x, enum explain_sta
     return out[0];
 }
 
-static struct explain_code predict_rules(const struct explain_session *x, enum explain_stage without, size_t s,
-                                         size_t p, size_t n, const uint32_t value[WHERE_FEATURES])
+static struct explain_code predict_rules(const struct explain_session *x, enum explain_stage without,
+                                         const uint32_t *column, size_t p, size_t n,
+                                         const uint32_t value[WHERE_FEATURES])
 {
-    const struct source_map *m = x->m;
     uint32_t row = (uint32_t)p, feature = (uint32_t)n;
     if (x->row[p].expert < 0) {
         if (!in_set(x, without, EXPLAIN_IS_COMPUTED, value) || x->model.extra_expert < 0)
             return all(SOURCE_ZERO);
-        return predict_weight(x, without, (uint32_t)x->model.extra_expert, feature, m->column[s * m->P + p], row);
+        return predict_weight(x, without, (uint32_t)x->model.extra_expert, feature, column[p], row);
     }
     if (!predict_row(x, without, (uint32_t)p, (uint32_t)n, &row, &feature) || x->row[row].expert < 0)
         return all(SOURCE_ZERO);
-    return predict_weight(x, without, predict_expert(x, without, (uint32_t)p, row), feature, m->column[s * m->P + row],
-                          row);
+    return predict_weight(x, without, predict_expert(x, without, (uint32_t)p, row), feature, column[row], row);
 }
 
-struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, size_t s, size_t p,
-                                    size_t n)
+struct explain_code explain_predict(const struct explain_session *x, enum explain_stage without, const uint32_t *column,
+                                    size_t p, size_t n)
 {
     uint32_t value[WHERE_FEATURES] = {0};
-    explain_feature_values(x, s, p, n, value);
+    explain_feature_values(x, column, p, n, value);
     if (in_set(x, without, EXPLAIN_IS_UNWRITTEN, value))
         return all(SOURCE_UNWRITTEN);
     if (in_set(x, without, EXPLAIN_IS_ZERO, value))
         return all(SOURCE_ZERO);
-    struct explain_code c = predict_rules(x, without, s, p, n, value);
+    struct explain_code c = predict_rules(x, without, column, p, n, value);
     if (x->row[p].expert < 0)
         return c;
     if (in_set(x, without, EXPLAIN_IS_CONSTANT, value))
@@ -162,12 +161,12 @@ void explain_features(const struct explain_session *x, struct where_feature f[HO
         f[i] = features[i];
 }
 
-void explain_feature_values(const struct explain_session *x, size_t s, size_t p, size_t n,
+void explain_feature_values(const struct explain_session *x, const uint32_t *column, size_t p, size_t n,
                             uint32_t value[WHERE_FEATURES])
 {
     const struct source_map *m = x->m;
     const struct explain_row *r = &x->row[p];
-    uint32_t k = m->column[s * m->P + p], row = (uint32_t)p;
+    uint32_t k = column[p], row = (uint32_t)p;
     value[0] = (uint32_t)n;
     value[1] = r->expert >= 0 && (size_t)r->expert >= m->segments.active;
     value[2] = r->expert >= 0 ? (uint32_t)r->expert : (uint32_t)m->experts;

@@ -112,7 +112,7 @@ static enum status launch(struct session *s, struct bf16 poison, struct bf16 *ou
         out[i] = poison;
     enum status status = s->subject->run(s->subject->self, s->x, &s->segments.s, poison, out, &report, e);
     if (status == STATUS_OK) {
-        s->result.miscounted += report.wgmma != report.wgmma_expected;
+        s->result.miscounted += run_report_miscounts(&report);
         run_report_add(&s->result.report, &report);
     }
     return status;

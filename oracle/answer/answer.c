@@ -1,6 +1,7 @@
 #include "oracle/answer/answer.h"
 
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,11 +112,32 @@ json_t *json_of_score(const struct score *s)
 
 json_t *json_of_report(const struct run_report *r)
 {
-    return json_pack("{s:s, s:[I,I,I], s:I, s:I, s:I, s:I, s:I, s:I}", "name", r->kernel, "tile",
-                     (json_int_t)r->tile[0], (json_int_t)r->tile[1], (json_int_t)r->tile[2], "launches",
-                     (json_int_t)r->launches, "tiles", (json_int_t)r->tiles, "wgmma", (json_int_t)r->wgmma,
-                     "wgmma_expected", (json_int_t)r->wgmma_expected, "a_checksum", (json_int_t)r->a_checksum,
-                     "status_word", (json_int_t)r->status_word);
+    json_t *expected = r->wgmma_unpredicted ? json_null() : json_integer((json_int_t)r->wgmma_expected);
+    json_t *report =
+        json_pack("{s:s, s:[I,I,I], s:I, s:I, s:I, s:o, s:I, s:I}", "name", r->kernel, "tile", (json_int_t)r->tile[0],
+                  (json_int_t)r->tile[1], (json_int_t)r->tile[2], "launches", (json_int_t)r->launches, "tiles",
+                  (json_int_t)r->tiles, "wgmma", (json_int_t)r->wgmma, "wgmma_expected", expected, "a_checksum",
+                  (json_int_t)r->a_checksum, "status_word", (json_int_t)r->status_word);
+    if (r->steps)
+        json_object_set_new(report, "steps", json_integer((json_int_t)r->steps));
+    return report;
+}
+
+void text_of_counted(struct text *t, const struct run_report *r)
+{
+    if (r->wgmma_unpredicted && r->wgmma)
+        text_add(t, ", wgmma %" PRIu64, r->wgmma);
+    else if (!r->wgmma_unpredicted && (r->wgmma || r->wgmma_expected))
+        text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->wgmma, r->wgmma_expected);
+    if (r->steps)
+        text_add(t, ", steps %" PRIu64, r->steps);
+}
+
+const char *answer_note(const char *asked, const struct executor *x, char room[ANSWER_NOTE])
+{
+    const char *ran = x->note ? x->note : "";
+    snprintf(room, ANSWER_NOTE, "%s%s%s", asked, *asked && *ran ? "; " : "", ran);
+    return room;
 }
 
 json_t *json_of_machine(const struct machine *m)

@@ -30,6 +30,11 @@ int answer_end(enum status s, const struct error *e, struct fo_error *error);
 /* JSON forms; new references, NULL without memory. */
 json_t *json_of_score(const struct score *s);
 json_t *json_of_report(const struct run_report *r);
+/* ", wgmma 3 of 3 expected", ", 1200 steps": what was counted; nothing where nothing was. */
+void text_of_counted(struct text *t, const struct run_report *r);
+enum { ANSWER_NOTE = 1024 };
+/* What was given up, and what the executor says of the runs. Returns room. */
+const char *answer_note(const char *asked, const struct executor *x, char room[ANSWER_NOTE]);
 json_t *json_of_machine(const struct machine *m); /* device, driver, cuda, code hash, date */
 
 /* The folder that holds the committed artifacts: $FRAGORACLE_ARTIFACTS, else ./artifacts where it exists, else the one

@@ -158,8 +158,7 @@ static void text_of_result(struct text *t, const struct coded_result *r)
     text_add(t, "  planes        unit 1, value %zu, scale %zu, row %zu, pair %zu, special %d, dense 1; sweeps %zu\n",
              r->value_planes, r->scale_planes, r->row_planes, r->pair_planes, r->special.count > 0, r->map.sweeps);
     text_add(t, "  kernel        %s, launches %zu, loads %zu", r->report.kernel, r->launches, r->loads);
-    if (r->report.wgmma || r->report.wgmma_expected)
-        text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);
+    text_of_counted(t, &r->report);
     text_add(t, "\n");
     if (r->miscounted)
         text_add(t, "  miscounted    %zu launches counted another number of wgmma than expected\n", r->miscounted);
@@ -277,7 +276,7 @@ enum status coded_ask(const struct fo_probe_options *o, const struct machine *ma
     if (s == STATUS_OK) {
         struct coded_case c = {executor->subject,
                                executor->name,
-                               fidelity_name(executor->fidelity),
+                               fidelity_name(executor_fidelity(executor)),
                                asked.P,
                                asked.N,
                                asked.K,

@@ -43,6 +43,7 @@ static enum status probe_answer(const struct question *q, const struct identity_
                                 const struct error *broke, struct fo_answer *answer, struct error *e)
 {
     struct text repeat = {0};
+    char note[ANSWER_NOTE];
     size_t segments;
     json_t *described = json_of_machine(q->machine);
     enum status s = segments_count(&q->c, &segments, e);
@@ -55,7 +56,7 @@ static enum status probe_answer(const struct question *q, const struct identity_
     if (s == STATUS_OK) {
         struct scores_case asked = {.subject = q->executor->subject,
                                     .executor = q->executor->name,
-                                    .fidelity = fidelity_name(q->executor->fidelity),
+                                    .fidelity = fidelity_name(executor_fidelity(q->executor)),
                                     .weights = q->c.weights.what,
                                     .P = q->c.options.P,
                                     .N = q->c.weights.w.N,
@@ -63,7 +64,7 @@ static enum status probe_answer(const struct question *q, const struct identity_
                                     .experts = q->c.weights.w.experts,
                                     .segments = segments,
                                     .seed = q->c.options.seed,
-                                    .note = q->note,
+                                    .note = answer_note(q->note, q->executor, note),
                                     .repeat = repeat.data,
                                     .repeat_takes_pass = true,
                                     .machine = described};
@@ -155,7 +156,7 @@ int fo_probe(const struct fo_probe_options *o, struct fo_answer *answer, struct 
     const struct probe_kind *kind = NULL;
     enum status s = probe_kind_find(o->kind, &kind, &e);
     if (s == STATUS_OK)
-        s = machine_choose(o->on ? o->on : "auto", &machine, &e);
+        s = subject_machine(o->subject ? o->subject : "rs", o->on ? o->on : "auto", &machine, &e);
     if (s == STATUS_OK)
         s = subject_open(o->subject ? o->subject : "rs", &machine, &executor, &e);
     if (s == STATUS_OK)

@@ -127,8 +127,7 @@ static void text_of_result(struct text *t, const struct sampled_case *c, const s
         text_of_output(t, "unequal", &r->first_unequal);
     text_add(t, "  repeats       %s\n", r->repeats ? "the same bits" : "NOT the same bits");
     text_add(t, "  kernel        %s, launches %" PRIu64, r->report.kernel, r->report.launches);
-    if (r->report.wgmma || r->report.wgmma_expected)
-        text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);
+    text_of_counted(t, &r->report);
     text_add(t, "\n");
     if (r->miscounted)
         text_add(t, "  miscounted    %zu launches counted another number of wgmma than expected\n", r->miscounted);
@@ -196,7 +195,7 @@ static enum status question_ask(const struct question *q, struct fo_answer *answ
     const struct sampled_options options = {q->P, q->o->weights.seed, !subject_is_foreign(executor->subject),
                                             executor->limits.no_scales || executor->limits.no_codes};
     struct sampled_result result;
-    char line[200], broke[1024], note[ADAPT_NOTE + 40];
+    char line[200], broke[1024], note[ADAPT_NOTE + 40], all[ANSWER_NOTE];
     snprintf(line, sizeof line, "random probe of %.80s on %s, %zu,%zu,%zu", executor->subject, q->machine->name, q->P,
              q->w->N, q->w->K);
     snprintf(note, sizeof note, "%s%s%s", q->note, options.no_special ? *q->note ? "; " : "not applicable: " : "",
@@ -209,14 +208,14 @@ static enum status question_ask(const struct question *q, struct fo_answer *answ
     json_t *described = json_of_machine(q->machine);
     struct sampled_case c = {.subject = executor->subject,
                              .executor = executor->name,
-                             .fidelity = fidelity_name(executor->fidelity),
+                             .fidelity = fidelity_name(executor_fidelity(executor)),
                              .P = q->P,
                              .N = q->w->N,
                              .K = q->w->K,
                              .experts = q->w->experts,
                              .options = &options,
                              .weights = q->what,
-                             .note = note,
+                             .note = answer_note(note, executor, all),
                              .repeat = q->repeat,
                              .broke = ran == STATUS_SUBJECT ? error_line(e, broke, sizeof broke) : NULL,
                              .machine = described};
@@ -264,6 +263,10 @@ enum status sampled_ask(const struct fo_probe_options *o, const struct machine *
     struct identity_case c;
     struct text repeat = {0};
     char note[ADAPT_NOTE];
+    if (executor->limits.f16)
+        return error_set(e, STATUS_BAD_ARGUMENT,
+                         "not applicable: random activations and the bound of their sums are those of bf16, and the "
+                         "subject takes or gives f16");
     enum status s = make_case(o, &executor->limits, &c, note, e);
     if (s != STATUS_OK)
         return s;

@@ -105,8 +105,7 @@ static void text_of_case(struct text *t, const struct scores_case *c, const stru
     text_of_worst(t, c, r);
     text_add(t, "  weights       %s\n", c->weights);
     text_add(t, "  kernel        %s, launches %" PRIu64, r->report.kernel, r->report.launches);
-    if (r->report.wgmma || r->report.wgmma_expected)
-        text_add(t, ", wgmma %" PRIu64 " of %" PRIu64 " expected", r->report.wgmma, r->report.wgmma_expected);
+    text_of_counted(t, &r->report);
     text_add(t, "\n");
     if (r->report.status_word)
         text_add(t, "  status word   %" PRIu32 ", although no segment is bad\n", r->report.status_word);

@@ -88,7 +88,7 @@ static enum status question_open(struct question *q, struct error *e)
     const char *subject = q->o->subject ? q->o->subject : "rs";
     enum status s = shape_check(q->o, e);
     if (s == STATUS_OK)
-        s = machine_choose(q->o->on ? q->o->on : "auto", &q->machine, e);
+        s = subject_machine(subject, q->o->on ? q->o->on : "auto", &q->machine, e);
     if (s == STATUS_OK && strncmp(subject, FILES_SUBJECT, strlen(FILES_SUBJECT)) == 0)
         return asked_of_files(q, subject + strlen(FILES_SUBJECT), e);
     if (s == STATUS_OK)
@@ -180,7 +180,7 @@ static enum status answer_of(struct question *q, struct fo_answer *answer, struc
         repeat_line(q, &q->smallest.asked, &q->repeat_smallest);
     struct report r = {q->executor.subject,
                        q->executor.name,
-                       fidelity_name(q->executor.fidelity),
+                       fidelity_name(executor_fidelity(&q->executor)),
                        q->repeat.data,
                        q->asked,
                        broke ? q->broke : NULL,
@@ -191,7 +191,8 @@ static enum status answer_of(struct question *q, struct fo_answer *answer, struc
                        wrong && named ? &q->smallest : NULL,
                        q->repeat_smallest.data,
                        &q->executor.limits,
-                       machine};
+                       machine,
+                       q->executor.note};
     enum status s = STATUS_OK;
     json_t *document = NULL;
     if (!machine || q->repeat.failed || q->repeat_smallest.failed)

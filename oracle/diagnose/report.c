@@ -174,7 +174,8 @@ static void text_of_counts(struct text *t, const struct coded_result *r)
 static bool is_hidden(const struct report *r, enum explain_stage stage)
 {
     const struct explain_part *part = &r->stages->part[stage];
-    return stage == EXPLAIN_ARITHMETIC && part->state == EXPLAIN_UNDECIDED && r->stages->wrong > 0;
+    return stage == EXPLAIN_ARITHMETIC && part->state == EXPLAIN_UNDECIDED && r->stages->wrong > 0 &&
+           r->stages->sums_asked == 0;
 }
 
 static void text_of_stage(struct text *t, enum explain_stage stage, const struct explain_part *part)
@@ -213,6 +214,9 @@ static void text_of_stages(struct text *t, const struct report *r)
     }
     if (used)
         text_of_part(t, "  conform", right);
+    if (r->stages->sums_asked)
+        text_of_line(t, "  sums", "%zu of %zu sums of a dense product are those of the factors found",
+                     r->stages->sums_predicted, r->stages->sums_asked);
     if (is_hidden(r, EXPLAIN_ARITHMETIC))
         text_of_line(t, "  arithmetic", "not judged while values are misplaced");
 }
@@ -291,5 +295,7 @@ void report_text(const struct report *r, struct text *t)
         text_of_smallest(t, r);
     if (r->stages)
         text_of_stages(t, r);
+    if (r->note && *r->note)
+        text_of_line(t, "note", "%s", r->note);
     text_add(t, "repeat:  %s\n", r->repeat);
 }

@@ -23,6 +23,7 @@ struct report {
     const char *repeat_smallest;      /* NULL: it is what `repeat` asks */
     const struct executor_limits *limits;
     const json_t *machine;
+    const char *note; /* of the executor: what it says of the runs; NULL or "": nothing */
 };
 
 enum fo_verdict report_verdict(const struct report *r);

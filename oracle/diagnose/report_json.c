@@ -197,10 +197,16 @@ json_t *report_json(const struct report *r)
         json_object_set_new(document, "broke", json_name(r->broke));
     else
         add_result(document, r);
-    if (r->stages)
+    if (r->stages) {
         json_object_set_new(document, "stages", json_of_stages(r->stages));
+        json_object_set_new(document, "sums",
+                            json_pack("{s:I, s:I}", "asked", (json_int_t)r->stages->sums_asked, "predicted",
+                                      (json_int_t)r->stages->sums_predicted));
+    }
     if (r->smallest)
         json_object_set_new(document, "smallest", json_of_smallest(r));
+    if (r->note && *r->note)
+        json_object_set_new(document, "notes", json_pack("[s]", r->note));
     json_object_set_new(document, "verdict", json_string(fo_verdict_name(report_verdict(r))));
     json_object_set_new(document, "repeat", json_name(r->repeat));
     json_object_set(document, "machine", (json_t *)r->machine);

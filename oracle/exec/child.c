@@ -21,7 +21,9 @@ struct child {
     size_t experts, N, K; /* of the weights that are loaded */
     bool loaded;
     char name[RUN_KERNEL_NAME]; /* of the executor */
-    char broke[320];            /* the sentence of the last failure */
+    enum fidelity ran;          /* what it says of the runs so far */
+    char note[CHILD_NOTE];
+    char broke[320]; /* the sentence of the last failure */
 };
 
 static void child_stop(struct child *c, bool now)
@@ -229,6 +231,8 @@ static enum status child_run(void *self, const struct bf16 *x, const struct segm
     memcpy(out, child_memory_array(&c->memory[CHILD_OUTPUTS], 0), s->rows * c->N * sizeof *out);
     memcpy(&reply.report.status_word, child_memory_array(&c->memory[CHILD_OUTPUTS], 1), sizeof(uint32_t));
     *report = reply.report;
+    c->ran = reply.ran;
+    memcpy(c->note, reply.note, sizeof c->note);
     return STATUS_OK;
 }
 
@@ -259,6 +263,7 @@ enum status child_open(const char *subject, const char *on, struct executor *out
         return s;
     }
     bool plugin = strncmp(subject, PLUGIN_PREFIX, strlen(PLUGIN_PREFIX)) == 0;
+    c->ran = c->description.fidelity;
     snprintf(c->name, sizeof c->name, "%s", plugin ? "plugin" : c->description.name);
     *out = (struct executor){.name = c->name,
                              .subject = c->subject,
@@ -267,6 +272,8 @@ enum status child_open(const char *subject, const char *on, struct executor *out
                              .load = child_load,
                              .run = child_run,
                              .release = child_release,
-                             .limits = c->description.limits};
+                             .limits = c->description.limits,
+                             .note = c->note,
+                             .ran = &c->ran};
     return STATUS_OK;
 }

@@ -54,7 +54,7 @@ static enum status open_served(const char *subject, const char *on, struct serve
     struct executor executor;
     if (strncmp(subject, PLUGIN_PREFIX, strlen(PLUGIN_PREFIX)) == 0)
         return plugin_open(subject + strlen(PLUGIN_PREFIX), out, e);
-    enum status s = machine_choose(on, &machine, e);
+    enum status s = subject_machine(subject, on, &machine, e);
     if (s == STATUS_OK)
         s = subject_open_here(subject, &machine, &executor, e);
     if (s != STATUS_OK)
@@ -113,6 +113,8 @@ static bool serve_run(const struct served *s, const struct child_request *r)
     snprintf(report.kernel, sizeof report.kernel, "%s", s->description.name);
     struct child_reply reply = reply_of(CHILD_DONE, s->run(s->self, &l, r->poison, &report, &e), &e);
     reply.report = report;
+    reply.ran = s->ran ? *s->ran : s->description.fidelity;
+    snprintf(reply.note, sizeof reply.note, "%s", s->note ? s->note : "");
     fflush(stdout); /* what the subject printed comes in its place */
     return child_reply_send(wire.socket, &reply);
 }

@@ -64,9 +64,11 @@ bool child_reply_receive(int socket, struct child_reply *r)
     while ((got = recv(socket, r, sizeof *r, 0)) < 0 && errno == EINTR)
         ;
     if (got != (ssize_t)sizeof *r || (unsigned)r->kind > CHILD_FAULT || (unsigned)r->status > STATUS_SUBJECT ||
-        (unsigned)r->slot > CHILD_SLOTS || (unsigned)r->description.fidelity > FIDELITY_UNSUPPORTED)
+        (unsigned)r->slot > CHILD_SLOTS || (unsigned)r->description.fidelity > FIDELITY_UNSUPPORTED ||
+        (unsigned)r->ran > FIDELITY_UNSUPPORTED)
         return false;
     r->why[sizeof r->why - 1] = r->path[sizeof r->path - 1] = r->field[sizeof r->field - 1] = '\0';
+    r->note[sizeof r->note - 1] = '\0';
     r->description.name[sizeof r->description.name - 1] = r->report.kernel[sizeof r->report.kernel - 1] = '\0';
     return true;
 }

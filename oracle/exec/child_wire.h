@@ -35,6 +35,8 @@ struct child_description {
     struct executor_limits limits;
 };
 
+enum { CHILD_NOTE = 512 };
+
 enum child_reply_kind {
     CHILD_HELLO, /* the first; the others answer LOAD and RUN */
     CHILD_DONE,
@@ -47,6 +49,8 @@ struct child_reply {
     char why[320], path[512], field[160]; /* of a status that is not STATUS_OK */
     struct child_description description;
     struct run_report report;
+    enum fidelity ran; /* of the runs so far */
+    char note[CHILD_NOTE];
     uint64_t address;     /* of CHILD_FAULT */
     enum child_slot slot; /* CHILD_SLOTS: in none */
     size_t offset;

@@ -1,101 +1,32 @@
 #include "oracle/exec/module_driver.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "oracle/exec/module_cuda.h"
 #include "oracle/io/file.h"
 
-/* The few words of cuda.h that are needed. source: cuda.h of CUDA 13.0. */
-typedef int cu_result;
-typedef int cu_device;
-typedef uint64_t cu_pointer;
-enum {
-    CU_OK = 0,
-    CU_OUT_OF_MEMORY = 2,
-    CU_NOT_READY = 600,
-    CU_JIT_LOG = 5,       /* CU_JIT_ERROR_LOG_BUFFER */
-    CU_JIT_LOG_BYTES = 6, /* CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES */
-    CU_DYNAMIC_SHARED = 8 /* CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES */
-};
+enum { PORTABLE_CLUSTER = 8 };
 enum { DEFAULT_SHARED = 48 << 10, LOG_BYTES = 4096, POLL_NS = 50000 };
-
-struct functions {
-    cu_result (*init)(unsigned flags);
-    cu_result (*device_get)(cu_device *device, int ordinal);
-    cu_result (*device_get_name)(char *name, int bytes, cu_device device);
-    cu_result (*context_retain)(void **context, cu_device device);
-    cu_result (*context_release)(cu_device device);
-    cu_result (*context_set)(void *context);
-    cu_result (*module_load)(void **module, const void *image, unsigned options, int *option, void **value);
-    cu_result (*module_unload)(void *module);
-    cu_result (*module_function)(void **function, void *module, const char *name);
-    cu_result (*function_set)(void *function, int attribute, int value);
-    cu_result (*alloc)(cu_pointer *at, size_t bytes);
-    cu_result (*release)(cu_pointer at);
-    cu_result (*copy_to)(cu_pointer to, const void *from, size_t bytes);
-    cu_result (*copy_from)(void *to, cu_pointer from, size_t bytes);
-    cu_result (*launch)(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                        unsigned shared, void *stream, void **parameters, void **extra);
-    cu_result (*query)(void *stream);
-    cu_result (*error_name)(cu_result r, const char **name);
-};
 
 struct buffer {
     cu_pointer base; /* of the first guard; 0: not made */
     size_t bytes;    /* between the guards */
 };
 
-struct module_driver {
+struct driver {
     const struct module_sidecar *sidecar; /* borrowed */
-    struct functions f;
+    struct cuda f;
     cu_device device;
-    char name[MODULE_DEVICE];
+    char name[MODULE_GPU];
     void *context, *module, *function;
     struct buffer buffer[BUFFERS];
     size_t launches, broken; /* broken: the launch after which the context answers nothing but errors; 0: none */
 };
 
-static enum status find_functions(struct functions *f, struct error *e)
-{
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        return error_set(e, STATUS_NO_DEVICE, "no driver: %s", dlerror());
-    const struct {
-        void *to; /* a pointer to function */
-        const char *name;
-    } function[] = {
-        {&f->init, "cuInit"},
-        {&f->device_get, "cuDeviceGet"},
-        {&f->device_get_name, "cuDeviceGetName"},
-        {&f->context_retain, "cuDevicePrimaryCtxRetain"},
-        {&f->context_release, "cuDevicePrimaryCtxRelease_v2"},
-        {&f->context_set, "cuCtxSetCurrent"},
-        {&f->module_load, "cuModuleLoadDataEx"},
-        {&f->module_unload, "cuModuleUnload"},
-        {&f->module_function, "cuModuleGetFunction"},
-        {&f->function_set, "cuFuncSetAttribute"},
-        {&f->alloc, "cuMemAlloc_v2"},
-        {&f->release, "cuMemFree_v2"},
-        {&f->copy_to, "cuMemcpyHtoD_v2"},
-        {&f->copy_from, "cuMemcpyDtoH_v2"},
-        {&f->launch, "cuLaunchKernel"},
-        {&f->query, "cuStreamQuery"},
-        {&f->error_name, "cuGetErrorName"},
-    };
-    for (size_t i = 0; i < sizeof function / sizeof *function; i++) {
-        void *found = dlsym(library, function[i].name);
-        if (!found)
-            return error_set(e, STATUS_NO_DEVICE, "libcuda.so.1 has no %s", function[i].name);
-        /* POSIX lets an object pointer hold a function; ISO C only lets its bytes be copied. */
-        memcpy(function[i].to, &found, sizeof found);
-    }
-    return STATUS_OK;
-}
-
-static const char *name_of(const struct module_driver *d, cu_result r, char text[32])
+static const char *name_of(const struct driver *d, cu_result r, char text[32])
 {
     const char *name = NULL;
     if (d->f.error_name(r, &name) == CU_OK && name)
@@ -104,29 +35,35 @@ static const char *name_of(const struct module_driver *d, cu_result r, char text
     return text;
 }
 
-static enum status failed(const struct module_driver *d, enum status s, cu_result r, const char *doing, struct error *e)
+static enum status failed(const struct driver *d, enum status s, cu_result r, const char *doing, struct error *e)
 {
     char text[32];
     return error_set(e, s, "%s: %s", doing, name_of(d, r, text));
 }
 
-static enum status start(struct module_driver *d, struct error *e)
+static enum status find_gpu(struct driver *d, struct error *e)
 {
     cu_result r = d->f.init(0);
     if (r == CU_OK)
         r = d->f.device_get(&d->device, 0);
     if (r == CU_OK)
         r = d->f.device_get_name(d->name, sizeof d->name, d->device);
-    if (r != CU_OK)
-        return failed(d, STATUS_NO_DEVICE, r, "no GPU", e);
-    r = d->f.context_retain(&d->context, d->device);
+    return r == CU_OK ? STATUS_OK : failed(d, STATUS_NO_DEVICE, r, "no GPU", e);
+}
+
+static enum status start(struct driver *d, struct error *e)
+{
+    enum status s = find_gpu(d, e);
+    if (s != STATUS_OK)
+        return s;
+    cu_result r = d->f.context_retain(&d->context, d->device);
     if (r == CU_OK)
         r = d->f.context_set(d->context);
     return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "no context on the GPU", e);
 }
 
 /* The driver takes PTX as a string; a cubin knows its own size. */
-static enum status load(struct module_driver *d, struct error *e)
+static enum status load(struct driver *d, struct error *e)
 {
     const struct module_sidecar *m = d->sidecar;
     uint8_t *bytes, *image;
@@ -160,31 +97,11 @@ static enum status load(struct module_driver *d, struct error *e)
     return STATUS_OK;
 }
 
-enum status module_driver_open(const struct module_sidecar *m, struct module_driver **out, struct error *e)
-{
-    struct module_driver *d = calloc(1, sizeof *d);
-    if (!d)
-        return error_set(e, STATUS_NO_MEMORY, "no memory for a module");
-    d->sidecar = m;
-    enum status s = find_functions(&d->f, e);
-    if (s == STATUS_OK)
-        s = start(d, e);
-    if (s == STATUS_OK)
-        s = load(d, e);
-    if (s != STATUS_OK) {
-        module_driver_close(d);
-        return s;
-    }
-    *out = d;
-    return STATUS_OK;
-}
-
 /* With a broken context every call fails, and after a kernel that did not end they would wait for it: what it held goes
  * with the process. */
-void module_driver_close(struct module_driver *d)
+static void driver_close(void *self)
 {
-    if (!d)
-        return;
+    struct driver *d = self;
     if (!d->broken) {
         for (int b = 0; b < BUFFERS; b++)
             if (d->buffer[b].base)
@@ -197,12 +114,7 @@ void module_driver_close(struct module_driver *d)
     free(d);
 }
 
-const char *module_driver_device(const struct module_driver *d)
-{
-    return d->name;
-}
-
-static enum status check_alive(const struct module_driver *d, struct error *e)
+static enum status check_alive(const struct driver *d, struct error *e)
 {
     return d->broken ? error_set(e, STATUS_SUBJECT, "the GPU is lost to this process since launch %zu", d->broken)
                      : STATUS_OK;
@@ -214,7 +126,7 @@ static void fill_guard(uint8_t guard[MODULE_GUARD])
         guard[i] = (uint8_t)(0xa5 ^ (i * 7));
 }
 
-static enum status make_buffer(struct module_driver *d, enum module_buffer b, size_t bytes, struct error *e)
+static enum status make_buffer(struct driver *d, enum module_buffer b, size_t bytes, struct error *e)
 {
     struct buffer *to = &d->buffer[b];
     if (to->base && to->bytes == bytes)
@@ -230,9 +142,9 @@ static enum status make_buffer(struct module_driver *d, enum module_buffer b, si
     return STATUS_OK;
 }
 
-enum status module_driver_set(struct module_driver *d, enum module_buffer b, const void *data, size_t bytes,
-                              struct error *e)
+static enum status driver_set(void *self, enum module_buffer b, const void *data, size_t bytes, struct error *e)
 {
+    struct driver *d = self;
     uint8_t guard[MODULE_GUARD];
     enum status s = check_alive(d, e);
     if (s == STATUS_OK)
@@ -249,22 +161,23 @@ enum status module_driver_set(struct module_driver *d, enum module_buffer b, con
     return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "copying to the GPU", e);
 }
 
-enum status module_driver_get(struct module_driver *d, enum module_buffer b, void *data, struct error *e)
+static uint64_t driver_address(const void *self, enum module_buffer b)
 {
+    return ((const struct driver *)self)->buffer[b].base + MODULE_GUARD;
+}
+
+static enum status driver_get(void *self, enum module_buffer b, void *data, struct error *e)
+{
+    const struct driver *d = self;
     enum status s = check_alive(d, e);
     if (s != STATUS_OK)
         return s;
-    cu_result r = d->f.copy_from(data, module_driver_address(d, b), d->buffer[b].bytes);
+    cu_result r = d->f.copy_from(data, driver_address(d, b), d->buffer[b].bytes);
     return r == CU_OK ? STATUS_OK : failed(d, STATUS_DEVICE, r, "copying from the GPU", e);
 }
 
-uint64_t module_driver_address(const struct module_driver *d, enum module_buffer b)
-{
-    return d->buffer[b].base + MODULE_GUARD;
-}
-
 /* Not a wait without end: a kernel that hangs is an answer. */
-static enum status wait_for_it(struct module_driver *d, struct error *e)
+static enum status wait_for_it(struct driver *d, struct error *e)
 {
     const struct timespec nap = {.tv_nsec = POLL_NS};
     struct timespec begin, now;
@@ -287,7 +200,7 @@ static enum status wait_for_it(struct module_driver *d, struct error *e)
 }
 
 /* Both guards of a buffer; a broken one is made whole, so that the next launch is judged by itself. */
-static enum status check_guards(struct module_driver *d, enum module_buffer b, struct error *e)
+static enum status check_guards(struct driver *d, enum module_buffer b, struct error *e)
 {
     static const char *const side[] = {"before the beginning", "past the end"};
     const struct buffer *of = &d->buffer[b];
@@ -307,17 +220,61 @@ static enum status check_guards(struct module_driver *d, enum module_buffer b, s
     return STATUS_OK;
 }
 
-enum status module_driver_launch(struct module_driver *d, const struct module_launch *l, struct error *e)
+static enum status driver_tensor_map(void *self, const struct vm_tensor_map *map, uint8_t out[VM_TENSOR_BYTES],
+                                     struct error *e)
 {
-    enum status s = check_alive(d, e);
-    if (s != STATUS_OK)
-        return s;
+    struct driver *d = self;
+    _Alignas(64) uint8_t made[VM_TENSOR_BYTES];
+    uint64_t extent[VM_TENSOR_RANK], stride[VM_TENSOR_RANK] = {0};
+    uint32_t box[VM_TENSOR_RANK], step[VM_TENSOR_RANK];
+    int swizzle = map->swizzle == 0 ? 0 : map->swizzle == 32 ? 1 : map->swizzle == 64 ? 2 : 3;
+    if (!d->f.tensor_map)
+        return error_set(e, STATUS_NO_DEVICE, "libcuda.so.1 has no cuTensorMapEncodeTiled");
+    for (unsigned i = 0; i < map->rank; i++) {
+        extent[i] = map->extent[i], box[i] = map->box[i], step[i] = map->step[i];
+        if (i > 0)
+            stride[i - 1] = map->stride[i];
+    }
+    cu_result r =
+        d->f.tensor_map(made, module_tensor_type_of((enum vm_type)map->type)->driver, map->rank,
+                        (void *)(uintptr_t)map->address, extent, stride, box, step, 0, swizzle, 0, map->fill_nan);
+    if (r != CU_OK)
+        return failed(d, STATUS_BAD_ARGUMENT, r, "the driver refuses the tensor map", e);
+    memcpy(out, made, sizeof made);
+    return STATUS_OK;
+}
+
+/* A launch in clusters that the kernel does not state itself takes the newer call. */
+static cu_result start_kernel(const struct driver *d, const struct module_launch *l, void **parameters)
+{
     cu_result r = CU_OK;
     if (l->shared > DEFAULT_SHARED)
         r = d->f.function_set(d->function, CU_DYNAMIC_SHARED, (int)l->shared);
-    if (r == CU_OK)
-        r = d->f.launch(d->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1], l->block[2],
-                        l->shared, NULL, l->parameters, NULL);
+    if (r == CU_OK && l->cluster[0] * l->cluster[1] * l->cluster[2] > PORTABLE_CLUSTER)
+        r = d->f.function_set(d->function, CU_LARGE_CLUSTER, 1);
+    if (r != CU_OK)
+        return r;
+    if (l->cluster[0] == 0)
+        return d->f.launch(d->function, l->grid[0], l->grid[1], l->grid[2], l->block[0], l->block[1], l->block[2],
+                           l->shared, NULL, parameters, NULL);
+    struct cuda_attribute cluster = {.id = CU_CLUSTER, .value.cluster = {l->cluster[0], l->cluster[1], l->cluster[2]}};
+    const struct cuda_config config = {
+        {l->grid[0], l->grid[1], l->grid[2]}, {l->block[0], l->block[1], l->block[2]}, l->shared, NULL, &cluster, 1};
+    return d->f.launch_ex(&config, d->function, parameters, NULL);
+}
+
+static enum status driver_launch(void *self, const struct module_launch *l, struct module_ran *ran, struct error *e)
+{
+    struct driver *d = self;
+    void *parameters[MODULE_ARGUMENTS];
+    enum status s = check_alive(d, e);
+    if (s != STATUS_OK)
+        return s;
+    if (l->cluster[0] && !d->f.launch_ex)
+        return error_set(e, STATUS_NO_DEVICE, "libcuda.so.1 has no cuLaunchKernelEx, which clusters need");
+    for (uint32_t i = 0; i < d->sidecar->arguments; i++) /* the driver only reads */
+        parameters[i] = (void *)(uintptr_t)(l->parameters + d->sidecar->argument_at[i]);
+    cu_result r = start_kernel(d, l, parameters);
     if (r != CU_OK) {
         char text[32];
         s = error_set(e, STATUS_BAD_INPUT,
@@ -331,5 +288,45 @@ enum status module_driver_launch(struct module_driver *d, const struct module_la
     for (int b = 0; s == STATUS_OK && b < BUFFERS; b++)
         if (d->buffer[b].base)
             s = check_guards(d, (enum module_buffer)b, e);
+    if (s == STATUS_OK)
+        *ran = (struct module_ran){.fidelity = FIDELITY_HARDWARE};
+    return s;
+}
+
+enum status module_driver_open(const struct module_sidecar *m, struct module_device *out, struct error *e)
+{
+    struct driver *d = calloc(1, sizeof *d);
+    if (!d)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for a module");
+    d->sidecar = m;
+    enum status s = cuda_find(&d->f, e);
+    if (s == STATUS_OK)
+        s = start(d, e);
+    if (s == STATUS_OK)
+        s = load(d, e);
+    if (s != STATUS_OK) {
+        driver_close(d);
+        return s;
+    }
+    *out = (struct module_device){.name = "module",
+                                  .fidelity = FIDELITY_HARDWARE,
+                                  .self = d,
+                                  .set = driver_set,
+                                  .get = driver_get,
+                                  .address = driver_address,
+                                  .tensor_map = driver_tensor_map,
+                                  .launch = driver_launch,
+                                  .close = driver_close};
+    return STATUS_OK;
+}
+
+enum status module_driver_gpu(char name[MODULE_GPU], struct error *e)
+{
+    struct driver d = {0};
+    enum status s = cuda_find(&d.f, e);
+    if (s == STATUS_OK)
+        s = find_gpu(&d, e);
+    if (s == STATUS_OK)
+        memcpy(name, d.name, MODULE_GPU);
     return s;
 }

@@ -7,6 +7,7 @@
 
 #include "oracle/exec/child.h"
 #include "oracle/exec/module.h"
+#include "oracle/exec/module_driver.h"
 #include "oracle/exec/replay.h"
 #include "oracle/exec/served.h"
 
@@ -49,9 +50,41 @@ enum status subject_open_here(const char *name, const struct machine *machine, s
     if (begins(name, FILES_SUBJECT))
         return files_subject_open(name + strlen(FILES_SUBJECT), out, e);
     if (begins(name, MODULE_SUBJECT))
-        return module_subject_open(name + strlen(MODULE_SUBJECT), out, e);
+        return module_subject_open(name + strlen(MODULE_SUBJECT), machine->fidelity != FIDELITY_HARDWARE, out, e);
     enum status s = subject_parse(name, &subject, e);
     return s == STATUS_OK ? machine->subject(&subject, out, e) : s;
+}
+
+static enum status no_kernels(const struct subject *subject, struct executor *out, struct error *e)
+{
+    (void)subject, (void)out;
+    return error_set(e, STATUS_NO_DEVICE, "this GPU runs no kernels of ours, only modules");
+}
+
+/* A GPU that the driver knows, for modules alone. */
+static enum status driver_machine(struct machine *out, struct error *e)
+{
+    struct machine m = {.name = "gpu", .fidelity = FIDELITY_HARDWARE, .subject = no_kernels};
+    enum status s = module_driver_gpu(m.device, e);
+    if (s == STATUS_OK)
+        *out = m;
+    return s;
+}
+
+enum status subject_machine(const char *name, const char *on, struct machine *out, struct error *e)
+{
+    bool gpu = strcmp(on, "gpu") == 0, choose = strcmp(on, "auto") == 0;
+    struct machine m;
+    enum status s = machine_choose(on, &m, e);
+    bool found = s == STATUS_OK && m.fidelity == FIDELITY_HARDWARE;
+    if (begins(name, MODULE_SUBJECT) && !found && (gpu || choose)) {
+        s = driver_machine(&m, gpu ? e : NULL);
+        if (s != STATUS_OK && choose)
+            s = machine_choose("model", &m, e);
+    }
+    if (s == STATUS_OK)
+        *out = m;
+    return s;
 }
 
 /* A planted kernel, or somebody's module, may read or write beyond its arrays; a CUDA context that has seen that

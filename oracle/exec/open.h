@@ -7,6 +7,10 @@
 
 #include "oracle/exec/machine.h"
 
+/* The machine that `on` names for a subject. As machine_choose, but a module needs nothing of our GPU kernels: any GPU
+ * of the CUDA driver will do, in a program that was built without CUDA too. errors: those of machine_choose. */
+enum status subject_machine(const char *name, const char *on, struct machine *out, struct error *e);
+
 /* Plug-ins, modules, and what may leave a GPU in error run in a process of their own (child.h); FRAGORACLE_ISOLATE=1
  * sends every subject there but files, FRAGORACLE_ISOLATE=0 only plug-ins.
  * A foreign subject that breaks as it is opened is open all the same, and breaks at its first load.

@@ -11,6 +11,8 @@
 struct served {
     struct child_description description;
     void *self;
+    const char *note; /* as those of an executor; NULL where there is none */
+    const enum fidelity *ran;
     /* The weights are in the format of the description and stay until the next load. errors: STATUS_SUBJECT, or what is
      * no fault of the subject. */
     enum status (*load)(void *self, const struct fo_plugin_weights *w, struct error *e);

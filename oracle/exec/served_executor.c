@@ -59,6 +59,8 @@ enum status served_executor(const struct executor *executor, struct served *out,
                         .format = {.type = FO_WEIGHT_MXFP4, .layout = FO_LAYOUT_ROWS, .block_scales = true},
                         .limits = executor->limits},
         .self = h,
+        .note = executor->note,
+        .ran = executor->ran,
         .load = held_load,
         .run = held_run,
         .release = held_release};

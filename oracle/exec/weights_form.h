@@ -6,13 +6,18 @@
 #include <stdbool.h>
 
 #include "oracle/io/npy.h"
+#include "probes/executor.h"
 #include "reference/hopper_layout.h"
 
 enum weights_form {
-    FORM_MXFP4, /* "mxfp4": blocks u1 [E,N,K/32,16], scales u1 [E,N,K/32], as checkpoints store them */
-    FORM_BF16,  /* "bf16": w u2 [E,N,K], decoded; exact, see mxfp4_decode */
-    FORM_HOPPER /* "hopper": hopper_values u1 [E,Mp/4,4Kb], hopper_scales u1 [E,Np/32,32Kp], as `pack` writes them by
-                   default: the values of N rows padded to 16 and K/2 bytes padded to 32, the scales for 4 warps */
+    FORM_MXFP4,   /* "mxfp4": blocks u1 [E,N,K/32,16], scales u1 [E,N,K/32], as checkpoints store them */
+    FORM_BF16,    /* "bf16": w u2 [E,N,K], decoded; exact, see mxfp4_decode */
+    FORM_HOPPER,  /* "hopper": hopper_values u1 [E,Mp/4,4Kb], hopper_scales u1 [E,Np/32,32Kp], as `pack` writes them by
+                     default: the values of N rows padded to 16 and K/2 bytes padded to 32, the scales for 4 warps */
+    FORM_F16,     /* "f16": w u2 [E,N,K], decoded; weights that f16 has not are refused */
+    FORM_BF16_KN, /* "bf16_kn": w u2 [E,K,N] */
+    FORM_F16_KN,  /* "f16_kn": w u2 [E,K,N] */
+    FORMS
 };
 enum { FORM_ARRAYS = 2, FORM_RANK = 4 };
 
@@ -34,7 +39,10 @@ const char *weights_form_name(enum weights_form f);
 enum status weights_form_parse(const char *word, enum weights_form *out, struct error *e);
 /* The names of the arrays of a form; NULL past the last. */
 const char *weights_form_array(enum weights_form f, size_t i);
-/* needs: K % 32 == 0. errors: STATUS_BAD_ARGUMENT, STATUS_NO_MEMORY. */
+/* What this form cannot say: no_scales and no_codes of the limits; the other fields are left alone. */
+void weights_form_limits(enum weights_form f, struct executor_limits *limits);
+/* needs: K % 32 == 0. errors: STATUS_BAD_ARGUMENT ("not applicable: ..." with the first weight that f16 has not),
+ * STATUS_NO_MEMORY. */
 enum status weights_form_make(enum weights_form f, const struct weights *w, struct formed_weights *out,
                               struct error *e);
 size_t formed_array_bytes(const struct formed_array *a);

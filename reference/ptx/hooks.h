@@ -13,9 +13,10 @@ bool vm_copies_make(struct vm_warp *w); /* ops/copy.c: w->copies */
 void vm_copies_free(struct vm_warp *w);
 bool vm_wgmma_make(struct vm_warp *w); /* ops/wgmma.c: w->wgmma */
 void vm_wgmma_free(struct vm_warp *w);
-/* Called before an instruction runs while w->flights is not 0: does it touch registers that a wgmma in flight reads or
- * writes? (A hazard, or a wait that comes first.) returns false after vm_fault. */
-bool vm_wgmma_flight(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes);
+/* Called before an instruction runs while w->flights is not 0 (from the first wgmma.fence of a warp on): does it touch
+ * registers that a wgmma in flight reads or writes? Notes hazards. returns VM_NEXT: go on; VM_WAIT: a wgmma comes first
+ * that other warps have yet to issue; VM_FAULT. */
+enum vm_step vm_wgmma_flight(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes);
 
 /* Clusters run in parallel. Around what reads and then writes global memory at once (atomics, reductions). Not around
  * anything that locks again; vm_fault and vm_hazard may be called inside. A family counts in w->block->cluster (wgmma,

@@ -131,6 +131,7 @@ uint8_t *vm_memory_at(struct vm_warp *w, const struct vm_instruction *i, unsigne
         space = vm_address_space(address, &a.address);
     if (a.address & ((align < ALIGN_MOST ? align : ALIGN_MOST) - 1))
         return refuse(&a, space, "misaligned");
+    w->block->cluster->writes += write;
     switch (space) {
     case VM_SHARED:
         return shared_at(&a);

@@ -68,13 +68,14 @@ enum vm_operand_kind {
     VM_SPECIAL,   /* value: enum vm_special */
     VM_IMMEDIATE, /* value: bits, two's complement in 64; a float as the instruction's first type */
     VM_SYMBOL,    /* value: the address of a variable in its space (global: absolute) */
-    VM_ADDRESS,   /* [reg + value] or [value]; space: of the variable named, VM_GENERIC where there is none */
+    VM_ADDRESS,   /* [reg + value] or [value]; space: of the variable named (VM_LOCAL for a .param variable that is no
+                     parameter of a kernel), VM_GENERIC where there is none */
     VM_TENSOR,    /* [map, {coordinates}]: reg or value the map, element[first ..] the coordinates */
-    VM_VECTOR,    /* {a, b}: element[first .. first + count - 1] */
+    VM_VECTOR,    /* {a, b}, and (a, b) of a call: element[first .. first + count - 1] */
     VM_PAIR,      /* p|q: element[first], element[first + 1] */
     VM_LABEL,     /* value: index of the instruction */
-    VM_FUNCTION,  /* value: index of the function, VM_NONE for one without a body */
-    VM_TARGETS,   /* labels of brx.idx: element[first ..] */
+    VM_FUNCTION,  /* value: index of the function, VM_NONE for one without a body; first: its index all the same */
+    VM_TARGETS,   /* labels of brx.idx: element[first ..], each a VM_LABEL; none for what call speaks of: prototypes */
     VM_SINK       /* _ */
 };
 
@@ -177,7 +178,7 @@ struct vm_variable {
 struct vm_function {
     const char *name;
     bool entry;
-    uint32_t first, instructions;                    /* in program->instruction; 0 instructions: declared only */
+    uint32_t first, instructions; /* in program->instruction; the last one ends it; 0: declared only */
     uint32_t parameter, parameters, result, results; /* in program->variable */
     uint32_t maxntid[3];                             /* 0: not said */
     uint32_t cluster[3];                             /* .reqnctapercluster, 0: not said */

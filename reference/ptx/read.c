@@ -21,8 +21,11 @@ bool reader_is(const struct reader *r, const char *text)
 
 bool reader_skip(struct reader *r, const char *text, bool *was)
 {
-    *was = reader_is(r, text);
-    return !*was || reader_next(r);
+    *was = false;
+    if (!reader_is(r, text))
+        return true;
+    *was = reader_next(r);
+    return *was;
 }
 
 bool reader_expect(struct reader *r, const char *text)
@@ -114,11 +117,12 @@ bool reader_remark(struct reader *r, bool *was)
         const char *word;
         bool (*skip)(struct reader *r);
     } remarks[] = {{".loc", skip_location}, {".file", skip_file}, {".pragma", skip_pragma}, {".section", skip_section}};
-    *was = true;
-    for (size_t i = 0; i < sizeof remarks / sizeof *remarks; i++)
-        if (reader_is(r, remarks[i].word))
-            return reader_next(r) && remarks[i].skip(r);
     *was = false;
+    for (size_t i = 0; i < sizeof remarks / sizeof *remarks; i++)
+        if (reader_is(r, remarks[i].word)) {
+            *was = reader_next(r) && remarks[i].skip(r);
+            return *was;
+        }
     return true;
 }
 

@@ -7,9 +7,11 @@
  *     read_variable.c  variables and what they begin with
  *     read_function.c  heads and bodies of functions, labels
  *     read_operand.c   instructions and their operands
+ *     read_special.c   special registers
  *     read_prepare.c   what is done once all is known: labels, operations, immediates
  *
- * A function that returns bool returns false after an error was recorded; a NULL for a pointer is the same. */
+ * A function that returns bool returns false after an error was recorded; a NULL for a pointer is the same. *was says
+ * whether there was such a thing to read, and is only true when it has been read. */
 #ifndef FO_REFERENCE_PTX_READ_H
 #define FO_REFERENCE_PTX_READ_H
 
@@ -46,7 +48,7 @@ struct read_opcode {
 };
 
 struct read_label {
-    enum vm_operand_kind kind; /* VM_LABEL, VM_TARGETS; VM_SINK: of a prototype */
+    enum vm_operand_kind kind; /* VM_LABEL, VM_TARGETS (none for those of calls and for prototypes) */
     uint32_t scope;
     uint32_t at, count;       /* instruction; first element and number */
     struct read_label *older; /* of the same name */
@@ -145,8 +147,11 @@ struct read_guard {
 };
 bool reader_instruction(struct reader *r, const struct lex_token *opcode, const struct read_guard *guard);
 bool reader_append_operation(struct reader *r, const char *opcode, uint32_t line, uint32_t column);
-/* Names, numbers, predicates: one element of a list. */
-bool reader_element(struct reader *r);
+/* The name of a label, as one more element. */
+bool reader_target(struct reader *r);
+
+/* read_special.c: a special register by its name and the component behind it, which is taken where there is one. */
+bool reader_special(struct reader *r, const struct read_name *name, struct vm_operand *o, bool *was);
 
 /* read_prepare.c */
 bool reader_resolve(struct reader *r); /* the labels of a function */

@@ -120,22 +120,22 @@ static bool read_label(struct reader *r, const struct lex_token *at)
 {
     struct read_label l = {.kind = VM_LABEL, .scope = r->scope[r->depth], .at = r->program.instructions};
     bool more = true;
-    if (reader_is(r, ".branchtargets") || reader_is(r, ".calltargets")) {
+    if (reader_is(r, ".branchtargets")) {
         l.kind = VM_TARGETS;
         l.at = r->program.elements;
         if (!reader_next(r))
             return false;
         while (more)
-            if (!reader_element(r) || !reader_skip(r, ",", &more))
+            if (!reader_target(r) || !reader_skip(r, ",", &more))
                 return false;
         l.count = r->program.elements - l.at;
         if (!reader_expect(r, ";"))
             return false;
-    } else if (reader_is(r, ".callprototype")) {
-        l.kind = VM_SINK;
+    } else if (reader_is(r, ".calltargets") || reader_is(r, ".callprototype")) {
+        l.kind = VM_TARGETS;
         while (!reader_is(r, ";")) {
             if (r->token.kind == LEX_END)
-                return reader_fail(r, "a prototype has no end");
+                return reader_fail(r, "a directive has no end");
             if (!reader_next(r))
                 return false;
         }
@@ -163,17 +163,17 @@ static bool read_guard(struct reader *r, struct read_guard *guard)
 static bool read_statement(struct reader *r)
 {
     struct read_guard guard = {.row = VM_NONE};
-    bool was, guarded;
+    bool was, external, guarded;
     if (!reader_remark(r, &was) || was)
         return was;
     if (!reader_skip(r, ".reg", &was))
         return false;
     if (was)
         return reader_registers(r);
-    if (!reader_skip(r, ".extern", &guarded) || !reader_declaration(r, guarded, &was))
-        return false;
-    if (was)
-        return true;
+    if (!reader_skip(r, ".extern", &external) || !reader_declaration(r, external, &was) || was)
+        return was;
+    if (external)
+        return reader_fail(r, "expected a variable");
     if (!reader_skip(r, "@", &guarded) || (guarded && !read_guard(r, &guard)))
         return false;
     struct lex_token at = r->token;
@@ -231,12 +231,11 @@ static bool read_body(struct reader *r, uint32_t function)
 
 bool reader_function(struct reader *r, bool entry)
 {
-    struct vm_function head = {0};
+    struct vm_function head = {.result = r->program.variables};
     uint32_t index = VM_NONE;
     bool body;
     if (!reader_enter(r))
         return false;
-    r->function = r->program.functions;
     if (!entry && !read_parameters(r, false, &head.result, &head.results))
         return false;
     if (!find_function(r, entry, &index) || !read_parameters(r, entry, &head.parameter, &head.parameters) ||
@@ -247,6 +246,8 @@ bool reader_function(struct reader *r, bool entry)
     head.line = r->program.function[index].line;
     head.entry = entry;
     r->program.function[index] = head;
+    for (uint32_t v = head.result; v < r->program.variables; v++)
+        r->program.variable[v].function = index;
     if (body ? !read_body(r, index) : !reader_expect(r, ";"))
         return false;
     r->function = VM_NONE;

@@ -53,7 +53,8 @@ static bool float_value(const char *text, size_t length, struct vm_operand *o)
         o->float_bits = second == 'f' ? 32 : 64;
         return length == 2 + o->float_bits / 4u && digits_value(text + 2, text + length, 16, &o->value);
     }
-    if (length >= sizeof room || !(memchr(text, '.', length) || memchr(text, 'e', length) || memchr(text, 'E', length)))
+    if (second == 'x' || length >= sizeof room ||
+        !(memchr(text, '.', length) || memchr(text, 'e', length) || memchr(text, 'E', length)))
         return false;
     memcpy(room, text, length);
     room[length] = '\0';

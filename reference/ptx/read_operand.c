@@ -37,86 +37,14 @@ static bool push_pending(struct reader *r, const struct read_pending *one)
     return true;
 }
 
-static const struct {
-    const char *name;
-    uint32_t bits;
-} specials[VM_SPECIALS] = {
-    [VM_TID_X] = {"%tid.x", 32},
-    [VM_TID_Y] = {"%tid.y", 32},
-    [VM_TID_Z] = {"%tid.z", 32},
-    [VM_NTID_X] = {"%ntid.x", 32},
-    [VM_NTID_Y] = {"%ntid.y", 32},
-    [VM_NTID_Z] = {"%ntid.z", 32},
-    [VM_CTAID_X] = {"%ctaid.x", 32},
-    [VM_CTAID_Y] = {"%ctaid.y", 32},
-    [VM_CTAID_Z] = {"%ctaid.z", 32},
-    [VM_NCTAID_X] = {"%nctaid.x", 32},
-    [VM_NCTAID_Y] = {"%nctaid.y", 32},
-    [VM_NCTAID_Z] = {"%nctaid.z", 32},
-    [VM_LANEID] = {"%laneid", 32},
-    [VM_WARPID] = {"%warpid", 32},
-    [VM_NWARPID] = {"%nwarpid", 32},
-    [VM_LANEMASK_EQ] = {"%lanemask_eq", 32},
-    [VM_LANEMASK_LE] = {"%lanemask_le", 32},
-    [VM_LANEMASK_LT] = {"%lanemask_lt", 32},
-    [VM_LANEMASK_GE] = {"%lanemask_ge", 32},
-    [VM_LANEMASK_GT] = {"%lanemask_gt", 32},
-    [VM_CLUSTER_CTAID_X] = {"%cluster_ctaid.x", 32},
-    [VM_CLUSTER_CTAID_Y] = {"%cluster_ctaid.y", 32},
-    [VM_CLUSTER_CTAID_Z] = {"%cluster_ctaid.z", 32},
-    [VM_CLUSTER_NCTAID_X] = {"%cluster_nctaid.x", 32},
-    [VM_CLUSTER_NCTAID_Y] = {"%cluster_nctaid.y", 32},
-    [VM_CLUSTER_NCTAID_Z] = {"%cluster_nctaid.z", 32},
-    [VM_CLUSTER_CTARANK] = {"%cluster_ctarank", 32},
-    [VM_CLUSTER_NCTARANK] = {"%cluster_nctarank", 32},
-    [VM_IS_EXPLICIT_CLUSTER] = {"%is_explicit_cluster", 1},
-    [VM_CLUSTERID_X] = {"%clusterid.x", 32},
-    [VM_CLUSTERID_Y] = {"%clusterid.y", 32},
-    [VM_CLUSTERID_Z] = {"%clusterid.z", 32},
-    [VM_NCLUSTERID_X] = {"%nclusterid.x", 32},
-    [VM_NCLUSTERID_Y] = {"%nclusterid.y", 32},
-    [VM_NCLUSTERID_Z] = {"%nclusterid.z", 32},
-    [VM_CLOCK] = {"%clock", 32},
-    [VM_CLOCK_HI] = {"%clock_hi", 32},
-    [VM_CLOCK64] = {"%clock64", 64},
-    [VM_GLOBALTIMER] = {"%globaltimer", 64},
-    [VM_SMID] = {"%smid", 32},
-    [VM_NSMID] = {"%nsmid", 32},
-    [VM_GRIDID] = {"%gridid", 64},
-    [VM_DYNAMIC_SMEM_SIZE] = {"%dynamic_smem_size", 32},
-    [VM_TOTAL_SMEM_SIZE] = {"%total_smem_size", 32},
-};
-
-/* A special register by its name and the component behind it, which is taken when there is one. */
-static bool find_special(struct reader *r, const struct read_name *name, struct vm_operand *o, bool *was)
+/* Is a variable a parameter of the kernel that is read? The other .param variables lie in a lane's own memory. */
+static bool is_parameter(const struct reader *r, uint32_t variable)
 {
-    char text[READ_TEXT];
-    bool component = r->token.kind == LEX_DOT && r->token.length == 2;
-    snprintf(text, sizeof text, "%.100s%.*s", name->text, component ? 2 : 0, r->lexer.text + r->token.at);
-    *was = false;
-    for (int s = 0; s < VM_SPECIALS; s++)
-        if (strcmp(specials[s].name, text) == 0) {
-            o->kind = VM_SPECIAL;
-            o->bits = specials[s].bits;
-            o->value = (uint64_t)s;
-            *was = true;
-            return !component || reader_next(r);
-        }
-    return true;
+    const struct vm_function *f = &r->program.function[r->function];
+    return f->entry && variable - f->parameter < f->parameters;
 }
 
-/* Special registers that are none of the machine's: their instruction is not modelled. */
-static bool is_foreign(const char *name)
-{
-    static const char *const begins[] = {"%pm",   "%envreg", "%reserved_smem_", "%globaltimer_", "%current_graph_exec",
-                                         "%aggr", "%tid",    "%ntid",           "%ctaid",        "%nctaid"};
-    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
-        if (strncmp(name, begins[i], strlen(begins[i])) == 0)
-            return true;
-    return false;
-}
-
-static bool use_binding(struct reader *r, const struct read_binding *b, struct vm_operand *o)
+static void use_binding(struct reader *r, const struct read_binding *b, struct vm_operand *o)
 {
     const struct vm_program *p = &r->program;
     switch (b->kind) {
@@ -131,6 +59,8 @@ static bool use_binding(struct reader *r, const struct read_binding *b, struct v
         o->kind = VM_SYMBOL;
         o->variable = b->index;
         o->space = p->variable[b->index].space;
+        if (o->space == VM_PARAM && !is_parameter(r, b->index))
+            o->space = VM_LOCAL;
         if (r->external[b->index])
             r->why_not = "a variable that another module defines";
         break;
@@ -141,7 +71,6 @@ static bool use_binding(struct reader *r, const struct read_binding *b, struct v
     case READ_RANGE:
         break;
     }
-    return true;
 }
 
 /* The name that is the token. *later: it stands for nothing yet, so it must be a label. */
@@ -154,8 +83,10 @@ static bool read_name(struct reader *r, struct vm_operand *o, struct read_name *
     *later = NULL;
     if (!name || !reader_find(r, name, &b) || !reader_next(r))
         return false;
-    if (b)
-        return use_binding(r, b, o);
+    if (b) {
+        use_binding(r, b, o);
+        return true;
+    }
     if (strcmp(name->text, "_") == 0) {
         o->kind = VM_SINK;
         return true;
@@ -165,19 +96,14 @@ static bool read_name(struct reader *r, struct vm_operand *o, struct read_name *
         o->value = VM_LANES;
         return true;
     }
-    if (!find_special(r, name, o, &was) || was)
+    if (!reader_special(r, name, o, &was) || was)
         return was;
-    if (name->text[0] != '%') {
-        *later = name;
-        return true;
-    }
-    if (!is_foreign(name->text)) {
+    if (name->text[0] == '%') {
         r->status = lex_fail(&r->lexer, at.line, at.column, r->error, "%.200s is not declared", name->text);
         return false;
     }
-    o->kind = VM_SPECIAL;
-    r->why_not = "a special register that the machine lacks";
-    return r->token.kind != LEX_DOT || reader_next(r);
+    *later = name;
+    return true;
 }
 
 /* A name or a number; !p. */
@@ -215,7 +141,14 @@ static bool await_label(struct reader *r, struct read_name *name, const struct l
     return !name || push_pending(r, &one);
 }
 
-bool reader_element(struct reader *r)
+bool reader_target(struct reader *r)
+{
+    struct lex_token at = r->token;
+    struct read_name *name = reader_token_name(r);
+    return name && reader_next(r) && await_label(r, name, &at, true) && push_element(r, &blank);
+}
+
+static bool read_element(struct reader *r)
 {
     struct vm_operand o;
     struct read_name *later;
@@ -229,7 +162,7 @@ static bool read_elements(struct reader *r, const char *close, struct vm_operand
     bool more = !reader_is(r, close);
     o->first = r->program.elements;
     while (more)
-        if (!reader_element(r) || !reader_skip(r, ",", &more))
+        if (!read_element(r) || !reader_skip(r, ",", &more))
             return false;
     o->count = r->program.elements - o->first;
     return reader_expect(r, close);
@@ -288,7 +221,7 @@ static bool read_pair(struct reader *r, struct vm_operand *o)
     o->kind = VM_PAIR;
     o->first = r->program.elements;
     o->count = 2;
-    return push_element(r, &first) && reader_element(r);
+    return push_element(r, &first) && read_element(r);
 }
 
 static bool read_operand(struct reader *r)

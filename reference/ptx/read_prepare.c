@@ -19,17 +19,16 @@ bool reader_resolve(struct reader *r)
         const struct read_pending *one = &r->pending[n];
         const struct read_label *l = find_label(r, one->name, one->scope);
         struct vm_operand *o = one->element ? &r->program.element[one->index] : &r->program.operand[one->index];
-        if (!l) {
-            r->status =
-                lex_fail(&r->lexer, one->line, one->column, r->error, "%.200s is not declared", one->name->text);
+        bool target = one->element && l && l->kind != VM_LABEL; /* lists name labels only */
+        if (!l || target) {
+            r->status = lex_fail(&r->lexer, one->line, one->column, r->error, "%.200s is not %s", one->name->text,
+                                 target ? "a label" : "declared");
             return false;
         }
-        o->kind = l->kind == VM_TARGETS ? VM_TARGETS : VM_LABEL;
-        o->value = l->kind == VM_LABEL ? l->at : VM_NONE;
-        if (l->kind == VM_TARGETS) {
-            o->first = l->at;
-            o->count = l->count;
-        }
+        o->kind = l->kind;
+        o->value = l->kind == VM_LABEL ? l->at : 0;
+        o->first = l->kind == VM_TARGETS ? l->at : 0;
+        o->count = l->count;
     }
     return true;
 }
@@ -122,8 +121,10 @@ bool reader_prepare(struct reader *r)
         }
     for (uint32_t n = 0; n < p->operands + p->elements; n++) {
         struct vm_operand *o = n < p->operands ? &p->operand[n] : &p->element[n - p->operands];
-        if (o->kind == VM_FUNCTION && p->function[o->value].instructions == 0)
-            o->value = VM_NONE;
+        if (o->kind == VM_FUNCTION) {
+            o->first = (uint32_t)o->value;
+            o->value = p->function[o->first].instructions ? o->value : VM_NONE;
+        }
     }
     for (uint32_t n = 0; n < p->instructions; n++)
         if (!p->instruction[n].why_not && !prepare_one(r, n))

@@ -113,9 +113,9 @@ static bool find_range(struct reader *r, const struct read_name *name, struct re
         const struct read_name *prefix = reader_name(r, name->text, name->length - digits);
         if (!prefix)
             return false;
-        struct read_binding *b = prefix->top;
-        if (b && b->kind == READ_RANGE && number < b->index && (!*found || b->depth > (*found)->depth))
-            *found = b;
+        for (struct read_binding *b = prefix->top; b; b = b->outer)
+            if (b->kind == READ_RANGE && number < b->index && (!*found || b->depth > (*found)->depth))
+                *found = b;
     }
     return true;
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MOST_BYTES = 1 << 30 };
+enum { MOST_BYTES = 1 << 30, MOST_INITIAL = 1 << 24 };
 
 /* What is said of a variable before and behind its name. */
 struct shape {
@@ -154,7 +154,7 @@ static bool put_value(struct reader *r, struct filling *f, uint64_t at)
         return false;
     while ((at + 1) * size > f->room) {
         uint32_t before = f->room;
-        uint8_t *grown = reader_grow(r, &r->kept, f->bytes, f->room, &f->room, 1);
+        uint8_t *grown = reader_grow(r, &r->scratch, f->bytes, f->room, &f->room, 1);
         if (!grown)
             return false;
         memset(grown + before, 0, f->room - before);
@@ -194,10 +194,11 @@ static bool fill(struct reader *r, struct filling *f, uint32_t d, uint64_t at, u
 static bool read_initial(struct reader *r, struct shape *s, const uint8_t **initial)
 {
     uint64_t steps = elements_from(s, s->open ? 1 : 0), end = 0;
-    struct filling f = {.shape = s, .most = s->open ? MOST_BYTES / 16 : steps};
+    uint32_t most = MOST_INITIAL / (vm_type_bits(s->type) / 8);
+    struct filling f = {.shape = s, .most = s->open ? most : steps};
     bool list;
-    if (steps == 0 || steps > MOST_BYTES)
-        return reader_fail(r, "an array of nothing has an initialiser");
+    if (steps == 0 || steps > most)
+        return reader_fail(r, "only arrays of 16 MiB at most have an initialiser");
     if (!reader_skip(r, "{", &list) || !(list ? fill(r, &f, 0, 0, &end) : put_value(r, &f, 0)))
         return false;
     if (s->open)
@@ -303,15 +304,15 @@ bool reader_declaration(struct reader *r, bool external, bool *was)
         {".const", {.space = VM_CONST, .external = external}, true, true},
         {".shared", {.space = VM_SHARED, .external = external, .bytes = &p->shared_bytes}, true, true},
         {".local", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
-        {".param", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
+        {".param", {.space = VM_PARAM, .bytes = &p->local_bytes}, true, false},
     };
-    *was = true;
+    *was = false;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (reader_is(r, kinds[k].word)) {
             if (r->function == VM_NONE ? !kinds[k].outside : !kinds[k].inside)
                 return reader_fail(r, "such a variable stands in a function");
-            return reader_next(r) && reader_variables(r, &kinds[k].place);
+            *was = reader_next(r) && reader_variables(r, &kinds[k].place);
+            return *was;
         }
-    *was = false;
     return true;
 }

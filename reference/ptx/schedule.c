@@ -11,6 +11,7 @@ enum {
     QUANTUM = 128,  /* instructions of a turn */
     PATIENCE = 4,   /* turns that a runnable lane goes without one before those ahead of it are held */
     ROUNDS = 1024,  /* of one vm_cluster_go */
+    GLANCE = 16,    /* rounds without a store: whoever goes on like this may be polling */
     WAITERS = 64,   /* places that a deadlock is told of */
     IDLE_ROUNDS = 2 /* an arrival late in one round is seen by those that wait in the next */
 };
@@ -27,38 +28,28 @@ static void set_pc(struct vm_warp *w, uint32_t lanes, uint32_t pc)
             w->pc[lane] = pc;
 }
 
-/* The end of the function that an instruction belongs to. */
-static uint32_t function_end(struct vm_warp *w, uint32_t pc)
+/* Those of the runnable lanes that stand lowest, up to where others stand further on: runnable or not, who gets there
+ * first stays for them, for what follows may need them together. */
+static struct group choose_group(const struct vm_warp *w, uint32_t runnable)
 {
-    const struct vm_program *p = vm_warp_program(w);
-    if (pc - w->begin < w->end - w->begin)
-        return w->end;
-    for (uint32_t f = 0; f < p->functions; f++)
-        if (pc - p->function[f].first < p->function[f].instructions) {
-            w->begin = p->function[f].first;
-            w->end = w->begin + p->function[f].instructions;
-            return w->end;
-        }
-    return pc;
-}
-
-/* Those of the runnable lanes that stand lowest, up to where the next ones stand. */
-static struct group choose_group(struct vm_warp *w, uint32_t runnable)
-{
-    struct group g = {.pc = UINT32_MAX};
+    struct group g = {.pc = UINT32_MAX, .stop = UINT32_MAX};
     for (unsigned lane = 0; lane < VM_LANES; lane++)
         if (runnable >> lane & 1 && w->pc[lane] < g.pc)
             g.pc = w->pc[lane];
-    g.stop = function_end(w, g.pc);
-    for (unsigned lane = 0; lane < VM_LANES; lane++) {
-        if (!(runnable >> lane & 1))
-            continue;
-        if (w->pc[lane] == g.pc)
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (runnable >> lane & 1 && w->pc[lane] == g.pc)
             g.lanes |= UINT32_C(1) << lane;
-        else if (w->pc[lane] < g.stop)
+        else if (w->alive >> lane & 1 && w->pc[lane] > g.pc && w->pc[lane] < g.stop)
             g.stop = w->pc[lane];
-    }
     return g;
+}
+
+static bool is_anybody_at(const struct vm_warp *w, uint32_t lanes, uint32_t pc)
+{
+    for (unsigned lane = 0; lane < VM_LANES; lane++)
+        if (lanes >> lane & 1 && w->pc[lane] == pc)
+            return true;
+    return false;
 }
 
 static uint32_t guarded(const struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
@@ -77,12 +68,10 @@ static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
     for (; g.pc < g.stop && *steps < QUANTUM; g.pc++) {
         const struct vm_instruction *i = &p->instruction[g.pc];
         uint32_t active = i->guard == VM_NONE ? g.lanes : guarded(w, i, g.lanes);
-        enum vm_step step = VM_NEXT;
-        if (active && w->flights && !vm_wgmma_flight(w, i, active))
-            step = VM_FAULT;
-        else if (active && active == g.lanes && i->run == vm_control_branch)
+        enum vm_step step = active && w->flights ? vm_wgmma_flight(w, i, active) : VM_NEXT;
+        if (step == VM_NEXT && active && active == w->alive && i->run == vm_control_branch)
             g.pc = vm_control_target(p, i) - 1; /* all together: the way of most branches */
-        else if (active)
+        else if (step == VM_NEXT && active)
             step = i->run(w, i, active);
         *steps += step != VM_WAIT;
         if (step == VM_NEXT)
@@ -92,8 +81,6 @@ static uint32_t run_group(struct vm_warp *w, struct group g, uint32_t *steps)
             set_pc(w, active, g.pc);
         return step == VM_WAIT ? active : 0;
     }
-    if (g.pc == w->end)
-        vm_fault(w, &p->instruction[g.pc - 1], STATUS_SUBJECT, "threads run on behind the last instruction");
     set_pc(w, g.lanes, g.pc);
     return 0;
 }
@@ -116,6 +103,10 @@ static uint32_t take_turn(struct vm_warp *w)
     w->held = 0;
     while (steps < QUANTUM && (w->alive & ~waiting) && !w->block->cluster->faulted) {
         struct group g = choose_group(w, w->alive & ~waiting);
+        if (waiting && is_anybody_at(w, w->alive & waiting, g.pc)) {
+            waiting |= g.lanes;
+            continue;
+        }
         waiting |= run_group(w, g, &steps);
         went |= g.lanes;
     }
@@ -170,7 +161,7 @@ static uint32_t list_waiters(struct vm_cluster *c, struct waiter list[WAITERS])
     uint32_t count = 0;
     for (uint32_t rank = 0; rank < c->blocks; rank++)
         for (uint32_t n = 0; n < c->block[rank].warps; n++) {
-            struct vm_warp *w = &c->block[rank].warp[n];
+            const struct vm_warp *w = &c->block[rank].warp[n];
             for (uint32_t left = w->alive; left;) {
                 struct group g = choose_group(w, left);
                 count_waiter(list, &count, &c->block[rank], g.pc);
@@ -178,14 +169,6 @@ static uint32_t list_waiters(struct vm_cluster *c, struct waiter list[WAITERS])
             }
         }
     return count;
-}
-
-static const char *instruction_name(const struct vm_instruction *i, char *text, size_t size)
-{
-    int used = snprintf(text, size, "%s", i->opcode ? i->opcode : "?");
-    for (uint32_t n = 0; n < i->words && used >= 0 && (size_t)used < size; n++)
-        used += snprintf(text + used, size - (size_t)used, ".%s", i->word[n]);
-    return text;
 }
 
 /* Nobody goes on and nothing is pending: say who waits where. */
@@ -201,7 +184,7 @@ static void tell_deadlock(struct vm_cluster *c)
         char one[192];
         int length = snprintf(one, sizeof one, "%s%u warp%s of block (%u,%u,%u) wait%s in line %u (%s)", n ? ", " : "",
                               list[n].warps, list[n].warps == 1 ? "" : "s", at[0], at[1], at[2],
-                              list[n].warps == 1 ? "s" : "", i->line, instruction_name(i, name, sizeof name));
+                              list[n].warps == 1 ? "s" : "", i->line, vm_instruction_name(i, name, sizeof name));
         if (used + (size_t)length + 16 > sizeof text) {
             snprintf(text + used, sizeof text - used, " and others");
             break;
@@ -219,26 +202,43 @@ static bool is_any(const struct vm_pending *p, const void *with)
     return true;
 }
 
-enum vm_going vm_cluster_go(struct vm_cluster *c)
+/* One round. returns VM_ENDED when all blocks have. */
+static enum vm_going go_round(struct vm_cluster *c)
 {
-    for (uint32_t round = 0; round < ROUNDS && !c->faulted; round++) {
-        uint32_t steps = 0, ended = 0;
-        for (uint32_t rank = 0; rank < c->blocks && !c->faulted; rank++) {
-            if (!c->block[rank].ended)
-                steps += go_round_block(&c->block[rank]);
-            ended += c->block[rank].ended;
-        }
-        if (ended == c->blocks && !c->faulted)
-            return VM_ENDED;
-        c->idle = steps ? 0 : c->idle + 1;
-        if (c->idle < IDLE_ROUNDS || c->faulted)
-            continue;
+    uint32_t steps = 0, ended = 0;
+    for (uint32_t rank = 0; rank < c->blocks && !c->faulted; rank++) {
+        if (!c->block[rank].ended)
+            steps += go_round_block(&c->block[rank]);
+        ended += c->block[rank].ended;
+    }
+    if (c->faulted)
+        return VM_BROKEN;
+    if (ended == c->blocks)
+        return VM_ENDED;
+    c->rounds++;
+    c->idle = steps ? 0 : c->idle + 1;
+    if (c->idle >= IDLE_ROUNDS) {
         c->idle = IDLE_ROUNDS - 1;
         if (!vm_pending_complete_one(c) && !c->faulted)
             tell_deadlock(c);
-    }
-    /* Whoever polls without waiting shall see in the end what has been started. */
-    if (!c->faulted)
+    } else if (c->rounds % ROUNDS == 0) {
+        /* Whoever polls without waiting shall see in the end what has been started. */
         vm_pending_complete(c, is_any, NULL);
+    }
     return c->faulted ? VM_BROKEN : VM_GOING;
+}
+
+enum vm_going vm_cluster_go(struct vm_cluster *c)
+{
+    enum vm_going going = VM_GOING;
+    uint64_t writes = c->writes;
+    for (uint32_t round = 1; going == VM_GOING && round <= ROUNDS; round++) {
+        going = go_round(c);
+        if (round % GLANCE)
+            continue;
+        if (c->writes == writes)
+            break;
+        writes = c->writes;
+    }
+    return going;
 }

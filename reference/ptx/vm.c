@@ -8,9 +8,10 @@
 
 static enum vm_step run_unmodelled(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
+    char name[80];
     (void)lanes;
-    return vm_fault(w, i, STATUS_UNSUPPORTED, "`%s%s%s` is not modelled: %s", i->opcode, i->words ? "." : "",
-                    i->words ? i->word[0] : "", i->why_not ? i->why_not : "it has no operation");
+    return vm_fault(w, i, STATUS_UNSUPPORTED, "`%s` is not modelled: %s", vm_instruction_name(i, name, sizeof name),
+                    i->why_not ? i->why_not : "it has no operation");
 }
 
 /* An offset into a variable becomes an address once the variable has its place. */

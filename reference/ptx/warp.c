@@ -67,6 +67,14 @@ void vm_read_addresses(const struct vm_warp *w, const struct vm_operand *o, uint
         address[lane] = (row[lane] + offset) & mask;
 }
 
+const char *vm_instruction_name(const struct vm_instruction *i, char *text, size_t size)
+{
+    int used = snprintf(text, size, "%s", i->opcode ? i->opcode : "?");
+    for (uint32_t n = 0; n < i->words && used >= 0 && (size_t)used < size; n++)
+        used += snprintf(text + used, size - (size_t)used, ".%s", i->word[n]);
+    return text;
+}
+
 /* Who speaks: the fault of the first cluster stands, and within one its first. */
 static bool may_speak(const struct vm_warp *w)
 {

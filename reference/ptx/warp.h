@@ -44,6 +44,7 @@ struct vm_cluster {
     const char *approximate;                  /* the first that was, for the report */
     uint32_t fences;                          /* of proxies, so far (memory.h) */
     uint32_t idle;                            /* rounds without any progress, in a row (schedule.c) */
+    uint64_t rounds, writes;                  /* so far; of memory */
     bool faulted;                             /* nothing of this cluster goes on */
 };
 
@@ -65,7 +66,6 @@ struct vm_warp {
     uint64_t steps;            /* instructions executed */
     uint32_t flights;          /* kept by ops/wgmma.c: not 0 while registers of a wgmma are in flight */
     uint32_t fenced[VM_LANES]; /* cluster->fences after the lane's last proxy fence (memory.h) */
-    uint32_t begin, end;       /* of the function that the last group was in (schedule.c) */
     uint32_t held, starved;    /* whose turn it is not, and for how many turns some have had none (schedule.c) */
 };
 
@@ -83,6 +83,9 @@ const uint64_t *vm_read_operand(const struct vm_warp *w, const struct vm_operand
 void vm_write_operand(struct vm_warp *w, const struct vm_operand *o, const uint64_t value[VM_LANES], uint32_t lanes);
 /* The addresses of an address operand, before any space is applied. */
 void vm_read_addresses(const struct vm_warp *w, const struct vm_operand *o, uint64_t address[VM_LANES]);
+
+/* "setp.eq.u32", for messages; returns text. */
+const char *vm_instruction_name(const struct vm_instruction *i, char *text, size_t size);
 
 /* Stop the machine: what a kernel may not do (an access outside, a deadlock) or what the machine cannot (an instruction
  * that is not modelled: STATUS_UNSUPPORTED). The line of the instruction is said. returns VM_FAULT. */

@@ -12,7 +12,7 @@ wanted_order="v00 v01 v04 v05 v02 v03 v06 v07"
 
 run 1 diagnose --subject rs+F05+F21 --shape 16,80,64 --on model
 says "verdict: differs: F05 warp-counts-producer (64 features) with F21 scale-odd-block"
-says "arithmetic  not judged while values are misplaced"
+says "sums of a dense product are those of the factors found"
 says "repeat:  fragoracle diagnose --subject rs+F05+F21 --shape 16,80,64 --seed 0 --on model"
 holds "a screen of text, no line of it long" sh -c '[ "$(wc -l <"$0")" -le 35 ] && ! grep -q ".\{122\}" "$0"' \
     "$scratch/stdout"

@@ -128,8 +128,8 @@ static enum status diagnose_shown(void *context, struct error *e)
         status = smallest_find(NULL, &o, &s->r, &smallest, e);
     const struct explanation stages = {.wrong = 1};
     if (status == STATUS_OK) {
-        const struct report r = {"rs", "model", "bit-exact model", "again",   o,    NULL,    &s->r,
-                                 &d,   &g,      &stages,           &smallest, NULL, &limits, machine};
+        const struct report r = {"rs", "model", "bit-exact model", "again", o,       NULL,    &s->r, &d,
+                                 &g,   &stages, &smallest,         NULL,    &limits, machine, NULL};
         struct fo_answer answer = {0};
         struct text text = {0};
         document = report_json(&r);

@@ -105,7 +105,7 @@ static void put(void **state, const char *name, const char *text)
 static enum status open_named(void **state, const char *name, struct executor *out, struct error *e)
 {
     char path[SCRATCH_PATH];
-    enum status s = module_subject_open(scratch_path(state, name, path), out, e);
+    enum status s = module_subject_open(scratch_path(state, name, path), false, out, e);
     json_forget();
     return s;
 }
@@ -448,17 +448,17 @@ static void sidecar_with_a_bad_field_is_refused_with_its_name(void **state)
         {"shared", "\"1 +\"", "shared", "column 4: wanted a number"},
         {"seconds", "0", "seconds", "wanted a number from 1 to 3600"},
         {"seconds", "1.5", "seconds", "wanted a number from 1 to 3600"},
-        {"weights", "\"int4\"", "weights", "wanted mxfp4, bf16 or hopper"},
-        {"weights", "4", "weights", "wanted a word"},
-        {"out", "\"f16\"", "out", "wanted bf16 or f32"},
+        {"weights", "\"int4\"", "weights", "wanted mxfp4, bf16, hopper, f16, bf16_kn or f16_kn"},
+        {"weights", "4", "weights", "wanted mxfp4"},
+        {"out", "\"f64\"", "out", "wanted bf16, f16 or f32"},
         {"module", "7", "module", "wanted a word"},
         {"colour", "1", "colour", "no such field"},
-        {"arguments", "[]", "arguments", "wanted a list of 1 to 32 arguments"},
+        {"arguments", "[]", "arguments", "wanted a list of 1 to 96 arguments"},
         {"arguments", "[\"x\", \"w\", \"out\"]", "arguments[1]",
-         "no argument is called 'w'; with weights as mxfp4: x, blocks, scales, starts"},
+         "no array is called 'w'; with weights as mxfp4: x, blocks, scales, starts"},
         {"arguments", "[\"x\", \"blocks\"]", "arguments", "a product needs x, its weights and out"},
         {"arguments", "[\"x\", \"blocks\", \"out\", \"ids\"]", "arguments", "starts and ids come together"},
-        {"arguments", "[\"x\", \"blocks\", \"out\", {\"u16\": 1}]", "arguments[3]", "wanted a name, or one of u32"},
+        {"arguments", "[\"x\", \"blocks\", \"out\", {\"u12\": 1}]", "arguments[3]", "wanted a name, or one of u8"},
         {"arguments", "[\"x\", \"blocks\", \"out\", {\"u32\": 1, \"i32\": 2}]", "arguments[3]", "wanted a name"},
         {"arguments", "[\"x\", \"blocks\", \"out\", {\"u32\": \"Z\"}]", "arguments[3]", "column 1: wanted a number"},
         {"arguments", "[\"x\", \"blocks\", \"out\", {\"f32\": \"1\"}]", "arguments[3]", "wanted a name"},

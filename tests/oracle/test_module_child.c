@@ -48,7 +48,7 @@ static void no_child_is_left(void)
 /* A sidecar with this entry, and what follows its eleven arguments. */
 static enum status open_module(void **state, const char *entry, const char *more, struct executor *of, struct error *e)
 {
-    struct machine model;
+    const struct machine gpu = {.name = "gpu", .fidelity = FIDELITY_HARDWARE};
     char path[SCRATCH_PATH], text[600], name[SCRATCH_PATH + 8];
     snprintf(text, sizeof text,
              "{\"schema\": \"fragoracle.module/1\", \"entry\": \"%s\", \"grid\": [1], \"block\": [32], \"seconds\": 1, "
@@ -58,8 +58,7 @@ static enum status open_module(void **state, const char *entry, const char *more
     assert_int_equal(file_write(scratch_path(state, "k.json", path), text, strlen(text), NULL), STATUS_OK);
     assert_int_equal(file_write(scratch_path(state, "k.ptx", path), "ptx", 3, NULL), STATUS_OK);
     snprintf(name, sizeof name, "module:%s", path);
-    machine_model(&model);
-    return subject_open(name, &model, of, e);
+    return subject_open(name, &gpu, of, e);
 }
 
 static struct executor open_or_fail(void **state, const char *entry, const char *more)
@@ -163,7 +162,7 @@ static void module_that_is_none_is_trouble_with_its_path_and_field(void **state)
     size_t before = descriptors();
     assert_int_equal(open_module(state, "product", ", \"frob\"]", &of, &e), STATUS_BAD_INPUT);
     expect_error(&e, STATUS_BAD_INPUT, scratch_path(state, "k.json", path), "arguments[11]", -1,
-                 "no argument is called 'frob'");
+                 "no array is called 'frob'");
     assert_string_equal(of.name, "untouched");
     /* A launch that cannot be is trouble too, and the process lives on. */
     struct run_report report;

@@ -94,7 +94,7 @@ static unsigned stages_named(const struct explanation *x)
 static void explain_run_planted_fault_its_stage_alone(void **state)
 {
     (void)state;
-    size_t asked = 0, right = 0;
+    size_t asked = 0, right = 0, summed = 0;
     for (size_t i = 0; i < fault_count(); i++) {
         const struct fault_entry *f = fault_at(i);
         size_t j = 0;
@@ -120,11 +120,47 @@ static void explain_run_planted_fault_its_stage_alone(void **state)
                               explain_state_name(x.part[g].state), x.part[g].what);
         right += good;
         asked++;
+        if (x.sums_predicted != x.sums_asked)
+            print_message("%s: %zu of %zu sums\n", name, x.sums_predicted, x.sums_asked);
+        assert_int_equal(x.sums_predicted, x.sums_asked);
+        summed += x.sums_asked > 0;
         explanation_free(&x);
     }
     print_message("%zu of %zu faults explained\n", right, asked);
     assert_int_equal(asked, sizeof faults / sizeof *faults);
     assert_int_equal(right, asked);
+    assert_true(summed >= 28); /* the others hide every sum, leave every factor right, or are no formula */
+}
+
+/* Weights other than those that the dense product had: no sum may pass for predicted but by chance. */
+static void explain_run_sums_of_other_weights_are_not_predicted(void **state)
+{
+    (void)state;
+    struct machine model;
+    struct executor subject;
+    struct coded_result r;
+    struct explanation x;
+    struct error e;
+    machine_model(&model);
+    assert_int_equal(subject_open_here("rs+F02", &model, &subject, &e), STATUS_OK);
+    assert_int_equal(coded_run(&subject, &options, &r, &e), STATUS_OK);
+    struct explain_question q = explain_coded_question(&r, false, EXPLAIN_A_UNKNOWN);
+    assert_int_equal(explain_run(&q, &x, &e), STATUS_OK);
+    size_t outputs = options.P * options.N;
+    assert_int_equal(x.sums_asked, outputs);
+    assert_int_equal(x.sums_predicted, outputs);
+    assert_int_equal(x.part[EXPLAIN_ARITHMETIC].state, EXPLAIN_CONFORMS);
+    explanation_free(&x);
+    size_t bytes = options.experts * options.N * options.K / 2;
+    for (size_t i = 0; i < bytes; i += 61)
+        r.dense_blocks[i] ^= 0x88; /* the signs of two weights, of every output that meets them */
+    assert_int_equal(explain_run(&q, &x, &e), STATUS_OK);
+    assert_int_equal(x.sums_asked, outputs);
+    assert_true(x.sums_predicted < outputs / 2);
+    assert_int_equal(x.part[EXPLAIN_ARITHMETIC].state, EXPLAIN_UNDECIDED);
+    explanation_free(&x);
+    coded_result_free(&r);
+    subject.release(subject.self);
 }
 
 static void explain_run_clean_twin_conforms(void **state)
@@ -142,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(explain_run_planted_fault_its_stage_alone),
+        cmocka_unit_test(explain_run_sums_of_other_weights_are_not_predicted),
         cmocka_unit_test(explain_run_clean_twin_conforms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

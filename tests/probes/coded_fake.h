@@ -131,7 +131,7 @@ static inline enum status fake_run(void *self, const struct bf16 *x, const struc
 
 static inline struct executor fake_executor(struct fake *f)
 {
-    return (struct executor){"fake", "fake", FIDELITY_APPROXIMATE, f, fake_load, fake_run, NULL, {0}, NULL};
+    return (struct executor){"fake", "fake", FIDELITY_APPROXIMATE, f, fake_load, fake_run, NULL, {0}, NULL, NULL};
 }
 
 static inline void fake_free(struct fake *f)

@@ -14,7 +14,6 @@
 
 #include "reference/ptx/ops.h"
 #include "reference/ptx/vm.h"
-#include "tests/support/ptx_rows_warp.h"
 
 enum { ROWS = 8, ROWS_P = 5, ROWS_Q = 6, ROWS_POISON = 0x5a };
 

@@ -275,7 +275,7 @@ static const char *prepare(const struct vm_program *p, struct vm_instruction *i,
         return vm_why_words;
     i->extra[OPERATION] = (uint64_t)(o - operations);
     if (i->operands != argument + 2 + cas + policy || !vm_policy_fits(p, i, policy) ||
-        !vm_address_operand(p, vm_argument(p, i, argument), &space))
+        !vm_address_operand(vm_argument(p, i, argument), &space))
         return vm_why_operands;
     if (space != VM_GENERIC && space != VM_GLOBAL && space != VM_SHARED)
         return "atomics on memory that is neither global nor shared";

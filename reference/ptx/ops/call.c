@@ -65,10 +65,7 @@ static enum vm_step run_call(struct vm_warp *w, const struct vm_instruction *i, 
 static enum vm_step run_foreign(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     const struct vm_program *p = vm_warp_program(w);
-    const struct vm_operand *o = part(p, i, FUNCTION);
-    const char *name = o->value < p->functions   ? p->function[o->value].name
-                       : o->first < p->functions ? p->function[o->first].name
-                                                 : "?";
+    const char *name = p->function[part(p, i, FUNCTION)->first].name;
     bool aborts = strcmp(name, "__assertfail") == 0;
     return vm_fault(w, i, aborts ? STATUS_SUBJECT : STATUS_UNSUPPORTED, "lane %d calls `%s`, which has no body",
                     __builtin_ctz(lanes), name);
@@ -143,7 +140,7 @@ const char *vm_call_prepare(const struct vm_program *p, struct vm_instruction *i
     const struct vm_operand *name = part(p, i, FUNCTION);
     if (!name)
         return "a call by address";
-    if (name->value >= p->functions || p->function[name->value].instructions == 0) {
+    if (name->value == VM_NONE) {
         i->run = run_foreign;
         return NULL;
     }

@@ -140,7 +140,7 @@ static const char *prepare(const struct vm_program *p, struct vm_instruction *i,
     i->type = VM_B32;
     if (!whole || number < 0 || vm_words_left(i))
         return vm_why_words;
-    if (i->operands != 2 || !vm_address_operand(p, vm_argument(p, i, 1 - value_at), &space) ||
+    if (i->operands != 2 || !vm_address_operand(vm_argument(p, i, 1 - value_at), &space) ||
         (space != VM_GENERIC && space != VM_SHARED))
         return vm_why_operands;
     i->extra[SPACE] = (uint64_t)space;

@@ -27,7 +27,7 @@ static enum vm_step run_load(struct vm_warp *w, const struct vm_instruction *i, 
     uint32_t count;
     const struct vm_operand *element = vm_operand_elements(p, vm_argument(p, i, 0), &count);
     unsigned bits = vm_type_bits(i->type);
-    bool is_signed = vm_type_signed(i->type) && !vm_type_float(i->type);
+    bool is_signed = vm_type_signed(i->type);
     enum vm_space space = (enum vm_space)i->extra[SPACE];
     vm_read_addresses(w, vm_argument(p, i, 1), address);
     vm_check_own_block(w, i, lanes, address, i->extra[OWN_BLOCK]);
@@ -91,6 +91,14 @@ static bool is_ordered(const struct vm_instruction *i)
     return false;
 }
 
+/* Integers may go to and come from registers that are wider than they. */
+static bool value_fits(const struct vm_operand *o, unsigned bits, bool exactly, bool target)
+{
+    if (exactly)
+        return target ? vm_is_target(o, bits) : vm_is_source(o, bits);
+    return target ? vm_is_wide_target(o, bits) : vm_is_wide_source(o, bits);
+}
+
 /* The words and operands of a load (address behind, value first) or store (the other way round). */
 static const char *prepare_access(const struct vm_program *p, struct vm_instruction *i, uint32_t value_at)
 {
@@ -102,18 +110,19 @@ static const char *prepare_access(const struct vm_program *p, struct vm_instruct
     uint32_t policy = vm_take_policy(i), vector = take_vector(i), count;
     i->type = vm_take_type(i);
     unsigned bits = vm_type_bits(i->type);
-    bool packed = vm_type_float(i->type) && i->type != VM_F32 && i->type != VM_F64;
-    if (vm_words_left(i) || packed || bits < 8 || bits > 64 || vector * bits / 8 > MOST_BYTES)
+    bool is_float = i->type == VM_F32 || i->type == VM_F64;
+    if (vm_words_left(i) || vm_type_float(i->type) != is_float || bits < 8 || bits > 64 ||
+        vector * bits / 8 > MOST_BYTES)
         return vm_why_words;
     if (i->operands != 2 + policy || !vm_policy_fits(p, i, policy) ||
-        !vm_address_operand(p, vm_argument(p, i, 1 - value_at), &space))
+        !vm_address_operand(vm_argument(p, i, 1 - value_at), &space))
         return vm_why_operands;
     i->extra[SPACE] = (uint64_t)space;
     const struct vm_operand *element = vm_operand_elements(p, vm_argument(p, i, value_at), &count);
     if (count != vector)
         return vm_why_operands;
     for (uint32_t n = 0; n < count; n++)
-        if (!(value_at == 0 ? vm_is_wide_target(&element[n], bits) : vm_is_wide_source(&element[n], bits)))
+        if (!value_fits(&element[n], bits, is_float, value_at == 0))
             return vm_why_operands;
     return NULL;
 }

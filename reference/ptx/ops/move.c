@@ -1,8 +1,6 @@
 /* Moves: mov with its vectors and symbols, and what turns addresses of one space into those of another.
  * source: PTX ISA 9.0, "Data Movement and Conversion Instructions": mov, cvta, isspacep, mapa, getctarank,
  * createpolicy. */
-#include <string.h>
-
 #include "reference/ptx/ops/operand.h"
 #include "reference/ptx/warp.h"
 
@@ -56,12 +54,12 @@ static enum vm_step run_pack(struct vm_warp *w, const struct vm_instruction *i, 
 static enum vm_step run_unpack(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     const struct vm_program *p = vm_warp_program(w);
-    uint64_t from[VM_LANES], part[VM_LANES], room[VM_LANES];
+    uint64_t part[VM_LANES], room[VM_LANES];
     uint32_t count;
     const struct vm_operand *element = vm_operand_elements(p, argument(w, i, 0), &count);
     unsigned bits = vm_type_bits(i->type) / count;
-    /* A copy: an element may be the register that is taken apart. */
-    memcpy(from, vm_read_operand(w, argument(w, i, 1), room), sizeof from);
+    /* No element has the width of the register that is taken apart, so that none is it. */
+    const uint64_t *from = vm_read_operand(w, argument(w, i, 1), room);
     for (uint32_t n = 0; n < count; n++) {
         for (unsigned lane = 0; lane < VM_LANES; lane++)
             part[lane] = from[lane] >> (n * bits) & low_bits(bits);
@@ -161,8 +159,6 @@ static const char *prepare_cvta(const struct vm_program *p, struct vm_instructio
         return vm_why_operands;
     const struct vm_operand *from = vm_argument(p, i, 1);
     bool symbol = from->kind == VM_SYMBOL && !to && from->space == space;
-    if (symbol && space == VM_PARAM && !vm_is_entry_parameter(p, from->variable))
-        return "the generic address of a function's parameter";
     if (!symbol && !vm_is_source(from, 64))
         return vm_why_operands;
     i->run = to ? run_cvta_to : run_cvta;
@@ -303,13 +299,14 @@ static const char *prepare_createpolicy(const struct vm_program *p, struct vm_in
     static const char *const kinds[] = {"fractional", "range", "cvt", NULL};
     static const char *const priorities[] = {
         "L2", "L2::evict_last", "L2::evict_normal", "L2::evict_first", "L2::evict_unchanged", NULL};
-    if (vm_take_of(i, kinds) < 0 || vm_take_of(i, priorities) < 0)
+    int kind = vm_take_of(i, kinds);
+    if (kind < 0 || vm_take_of(i, priorities) < 0)
         return vm_why_words;
     vm_take_of(i, priorities);
     vm_take(i, "global");
     if (!vm_take(i, "b64") || vm_words_left(i))
         return vm_why_words;
-    i->type = VM_B64;
+    i->type = kind == 0 ? VM_F32 : VM_B64; /* of the fraction, of the sizes */
     i->run = run_createpolicy;
     return i->operands >= 1 && vm_is_target(vm_argument(p, i, 0), 64) ? NULL : vm_why_operands;
 }

@@ -7,26 +7,16 @@
 const char vm_why_words[] = "words that are not modelled";
 const char vm_why_operands[] = "operands that are not modelled";
 
-bool vm_is_entry_parameter(const struct vm_program *p, uint32_t variable)
+bool vm_address_operand(const struct vm_operand *o, enum vm_space *space)
 {
-    const struct vm_variable *v = &p->variable[variable];
-    if (v->space != VM_PARAM || v->function == VM_NONE || !p->function[v->function].entry)
-        return false;
-    const struct vm_function *f = &p->function[v->function];
-    return variable >= f->parameter && variable - f->parameter < f->parameters;
-}
-
-bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space)
-{
+    enum vm_space own = o->space;
     if (o->kind != VM_ADDRESS)
         return false;
-    if (o->variable == VM_NONE)
+    if (own == VM_GENERIC)
         return true;
-    enum vm_space own = p->variable[o->variable].space;
-    bool of_function = own == VM_PARAM && !vm_is_entry_parameter(p, o->variable);
-    if (*space != VM_GENERIC && *space != own && !(of_function && *space == VM_LOCAL))
+    if (*space != VM_GENERIC && *space != own && !(*space == VM_PARAM && own == VM_LOCAL))
         return false;
-    *space = of_function ? VM_LOCAL : own;
+    *space = own;
     return true;
 }
 

@@ -12,7 +12,8 @@ extern const char vm_why_operands[]; /* "operands that are not modelled" */
 /* A register, an immediate or a special register that a value of `bits` bits is read from. */
 static inline bool vm_is_source(const struct vm_operand *o, unsigned bits)
 {
-    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL || (o->kind == VM_REGISTER && o->bits == bits);
+    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL ||
+           (o->kind == VM_REGISTER && o->bits == bits && (bits == 1 || !o->negated));
 }
 
 /* A register or `_` that a value of `bits` bits is written to. */
@@ -24,7 +25,8 @@ static inline bool vm_is_target(const struct vm_operand *o, unsigned bits)
 /* The same where registers may be wider than the value: loads and stores. */
 static inline bool vm_is_wide_source(const struct vm_operand *o, unsigned bits)
 {
-    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL || (o->kind == VM_REGISTER && o->bits >= bits);
+    return o->kind == VM_IMMEDIATE || o->kind == VM_SPECIAL ||
+           (o->kind == VM_REGISTER && o->bits >= bits && !o->negated);
 }
 static inline bool vm_is_wide_target(const struct vm_operand *o, unsigned bits)
 {
@@ -40,12 +42,9 @@ static inline const struct vm_operand *vm_operand_elements(const struct vm_progr
     return several ? &p->element[o->first] : o;
 }
 
-/* The space of an address operand of an instruction whose words name `space` (VM_GENERIC: none). A .param variable
- * that is no parameter of a kernel lies in local memory. returns false where words and variable contradict. */
-bool vm_address_operand(const struct vm_program *p, const struct vm_operand *o, enum vm_space *space);
-
-/* Is a variable a parameter of a kernel? */
-bool vm_is_entry_parameter(const struct vm_program *p, uint32_t variable);
+/* The space of an address operand of an instruction whose words name `space` (VM_GENERIC: none). A .param variable of
+ * a function or of a call is one of local memory. returns false where words and variable contradict. */
+bool vm_address_operand(const struct vm_operand *o, enum vm_space *space);
 
 /* Is a word there, taken or not? */
 bool vm_has_word(const struct vm_instruction *i, const char *word);

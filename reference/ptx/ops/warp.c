@@ -230,9 +230,10 @@ static enum vm_step run_together(struct vm_warp *w, const struct vm_instruction 
         vm_write_operand(w, pred, out2, ready);
     if (ready == lanes)
         return VM_NEXT;
+    uint32_t here = (uint32_t)(i - p->instruction);
     for (unsigned lane = 0; lane < VM_LANES; lane++)
-        if (is_in(ready, lane))
-            w->pc[lane]++;
+        if (is_in(lanes, lane))
+            w->pc[lane] = here + is_in(ready, lane);
     return VM_JUMPED;
 }
 
