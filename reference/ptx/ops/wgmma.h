@@ -67,7 +67,7 @@ struct vm_warp *wgmma_leader(const struct vm_warp *w);
 enum vm_step wgmma_check_operands(struct vm_warp *w, const struct wgmma_flight *f);
 /* Compute the wgmma with this number for all four warps. returns VM_NEXT or VM_FAULT. */
 enum vm_step wgmma_compute(struct vm_warp *leader, uint64_t sequence);
-/* Compute all of a warp's before number `until`. returns VM_WAIT while another warp has not issued them. */
+/* Compute all of a warp's before number `until`, at least 1. returns VM_WAIT while another warp has not issued them. */
 enum vm_step wgmma_compute_until(struct vm_warp *w, uint64_t until);
 
 /* wgmma_flight.c: note what is in flight, and the hazards of taking off. false: no memory. */
