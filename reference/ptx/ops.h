@@ -1,7 +1,9 @@
 /* ops: the operations that the machine knows, a table a family, each in ops/.
  *
  * To add one: a line in the table of its family, a `prepare` that takes the words and counts the operands, a `run`. The
- * header comment of the family's file says which section of the PTX ISA it follows. */
+ * header comment of the family's file says which section of the PTX ISA it follows. What prepare asks of operands
+ * stands in ops/operand.h; tests/support/ptx_lanes.h runs single instructions of a PTX text for chosen lanes of a warp.
+ */
 #ifndef FO_REFERENCE_PTX_OPS_H
 #define FO_REFERENCE_PTX_OPS_H
 
@@ -18,7 +20,7 @@ struct vm_op {
 extern const struct vm_op vm_ops_integer[];       /* add sub mul mad neg abs min max div rem sad ... */
 extern const struct vm_op vm_ops_integer_carry[]; /* add.cc addc sub.cc subc mad.cc madc dp4a dp2a */
 extern const struct vm_op vm_ops_logic[];         /* and or xor not cnot lop3 shl shr shf prmt */
-extern const struct vm_op vm_ops_logic_field[];   /* bfe bfi bfind bmsk brev popc clz szext */
+extern const struct vm_op vm_ops_logic_field[];   /* bfe bfi bfind bmsk brev popc clz szext fns */
 extern const struct vm_op vm_ops_float[];         /* f32 and f64: add sub mul fma div rcp sqrt min max abs neg ... */
 extern const struct vm_op vm_ops_float_approx[];  /* div.approx rcp.approx sqrt.approx rsqrt ex2 lg2 sin cos tanh */
 extern const struct vm_op vm_ops_half[];          /* both for f16, f16x2, bf16, bf16x2 */

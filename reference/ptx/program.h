@@ -68,8 +68,7 @@ enum vm_operand_kind {
     VM_SPECIAL,   /* value: enum vm_special */
     VM_IMMEDIATE, /* value: bits, two's complement in 64; a float as the instruction's first type */
     VM_SYMBOL,    /* value: the address of a variable in its space (global: absolute) */
-    VM_ADDRESS,   /* [reg + value] or [value]; space: of the variable named (VM_LOCAL for a .param variable that is no
-                     parameter of a kernel), VM_GENERIC where there is none */
+    VM_ADDRESS,   /* [reg + value] or [value]; space: of the variable named, VM_GENERIC where there is none */
     VM_TENSOR,    /* [map, {coordinates}]: reg or value the map, element[first ..] the coordinates */
     VM_VECTOR,    /* {a, b}, and (a, b) of a call: element[first .. first + count - 1] */
     VM_PAIR,      /* p|q: element[first], element[first + 1] */
@@ -167,7 +166,7 @@ struct vm_instruction {
 
 struct vm_variable {
     const char *name;
-    enum vm_space space;
+    enum vm_space space; /* VM_LOCAL: a .param variable that is no parameter of a kernel, too */
     uint32_t align;
     uint64_t bytes;         /* 0: extern .shared, as large as the launch says */
     uint64_t at;            /* offset in its space; global and const: absolute once the module is loaded */

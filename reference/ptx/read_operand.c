@@ -37,13 +37,6 @@ static bool push_pending(struct reader *r, const struct read_pending *one)
     return true;
 }
 
-/* Is a variable a parameter of the kernel that is read? The other .param variables lie in a lane's own memory. */
-static bool is_parameter(const struct reader *r, uint32_t variable)
-{
-    const struct vm_function *f = &r->program.function[r->function];
-    return f->entry && variable - f->parameter < f->parameters;
-}
-
 static void use_binding(struct reader *r, const struct read_binding *b, struct vm_operand *o)
 {
     const struct vm_program *p = &r->program;
@@ -59,8 +52,6 @@ static void use_binding(struct reader *r, const struct read_binding *b, struct v
         o->kind = VM_SYMBOL;
         o->variable = b->index;
         o->space = p->variable[b->index].space;
-        if (o->space == VM_PARAM && !is_parameter(r, b->index))
-            o->space = VM_LOCAL;
         if (r->external[b->index])
             r->why_not = "a variable that another module defines";
         break;

@@ -258,7 +258,7 @@ static bool one_variable(struct reader *r, struct shape *s, uint32_t vector, con
     bool given;
     if (!name || !reader_next(r) || !read_dimensions(r, s, vector) || !reader_skip(r, "=", &given))
         return false;
-    if (given && (place->parameter || (v.space != VM_GLOBAL && v.space != VM_CONST)))
+    if (given && v.space != VM_GLOBAL && v.space != VM_CONST)
         return reader_fail(r, "only global and constant variables have an initialiser");
     if (given && !read_initial(r, s, &v.initial))
         return false;
@@ -304,7 +304,7 @@ bool reader_declaration(struct reader *r, bool external, bool *was)
         {".const", {.space = VM_CONST, .external = external}, true, true},
         {".shared", {.space = VM_SHARED, .external = external, .bytes = &p->shared_bytes}, true, true},
         {".local", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
-        {".param", {.space = VM_PARAM, .bytes = &p->local_bytes}, true, false},
+        {".param", {.space = VM_LOCAL, .bytes = &p->local_bytes}, true, false},
     };
     *was = false;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)

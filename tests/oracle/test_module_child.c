@@ -125,6 +125,65 @@ static void module_that_tells_no_status_is_asked_legal_segments_only(void **stat
     no_child_is_left();
 }
 
+/* A file of the tests as k.ptx or k.json, with one text of it another. */
+static void copy_changed(void **state, const char *file, const char *to, const char *from, const char *into)
+{
+    char path[600], scratch[SCRATCH_PATH], changed[8192];
+    uint8_t *data;
+    size_t size;
+    snprintf(path, sizeof path, FO_SOURCE_DIR "/tests/oracle/%s", file);
+    assert_int_equal(file_read(path, 0, &data, &size, NULL), STATUS_OK);
+    char *text = realloc(data, size + 1);
+    assert_non_null(text);
+    text[size] = '\0';
+    char *at = strstr(text, from);
+    assert_non_null(at);
+    int length = snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, into, at + strlen(from));
+    assert_true(length > 0 && length < (int)sizeof changed);
+    assert_int_equal(file_write(scratch_path(state, to, scratch), changed, (size_t)length, NULL), STATUS_OK);
+    free(text);
+}
+
+/* Name, fidelity and note of what ran there come from the other process. */
+static void module_on_the_machine_tells_from_its_process_what_it_rested_on(void **state)
+{
+    static const struct {
+        const char *line;
+        enum fidelity fidelity;
+        const char *note;
+    } cases[] = {
+        {"fma.rn.f32 %sum, %left, %right, %sum;", FIDELITY_BIT_EXACT_MODEL, ""},
+        {"fma.rn.f32 %sum, %left, %right, %sum; ex2.approx.f32 %left, %left;", FIDELITY_APPROXIMATE, "approximate: "}};
+    struct machine model;
+    struct run_report report;
+    struct error e;
+    char path[SCRATCH_PATH], name[SCRATCH_PATH + 8];
+    machine_model(&model);
+    snprintf(name, sizeof name, "module:%s", scratch_path(state, "k.ptx", path));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct executor of;
+        copy_changed(state, "module_product.ptx", "k.ptx", cases[0].line, cases[i].line);
+        copy_changed(state, "module_product.json", "k.json", "[64]", "[64]");
+        assert_int_equal(subject_open(name, &model, &of, &e), STATUS_OK);
+        assert_string_equal(of.name, "ptx");
+        assert_int_equal(executor_fidelity(&of), FIDELITY_BIT_EXACT_MODEL);
+        if (load_and_run(&of, &segments, &report, &e) != STATUS_OK)
+            fail_msg("%s", e.why);
+        assert_true(report.steps > 0 && report.wgmma_unpredicted);
+        assert_int_equal(executor_fidelity(&of), cases[i].fidelity);
+        assert_int_equal(strncmp(of.note, cases[i].note, *cases[i].note ? strlen(cases[i].note) : 1), 0);
+        of.release(of.self);
+        no_child_is_left();
+    }
+    copy_changed(state, "module_product.ptx", "k.ptx", "st.global.f32 [%at]", "st.global.f32 [%at+4096]");
+    struct executor of;
+    assert_int_equal(subject_open(name, &model, &of, &e), STATUS_OK);
+    assert_int_equal(load_and_run(&of, &segments, &report, &e), STATUS_SUBJECT);
+    assert_int_equal(strncmp(e.why, "the kernel broke in launch 1: line 8", 36), 0);
+    of.release(of.self);
+    no_child_is_left();
+}
+
 static void module_that_breaks_is_one_sentence_and_begins_anew(void **state)
 {
     static const struct {
@@ -196,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(module_in_a_process_of_its_own_conforms_and_leaves_nothing_behind),
         cmocka_unit_test(module_that_tells_no_status_is_asked_legal_segments_only),
+        cmocka_unit_test(module_on_the_machine_tells_from_its_process_what_it_rested_on),
         cmocka_unit_test(module_that_breaks_is_one_sentence_and_begins_anew),
         cmocka_unit_test(module_that_is_none_is_trouble_with_its_path_and_field),
     };

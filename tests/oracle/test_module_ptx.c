@@ -15,6 +15,7 @@
 #include "probes/coded.h"
 #include "probes/identity.h"
 #include "probes/weights.h"
+#include "reference/e8m0.h"
 #include "tests/support/alloc.h"
 #include "tests/support/expect.h"
 #include "tests/support/scratch.h"

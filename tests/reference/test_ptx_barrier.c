@@ -57,6 +57,17 @@ static void bar_sync_number_of_all_threads_is_no_number(void **state)
     expect_exchange(EXCHANGE("setp.eq.u32 %p1, %r4, 2; @%p1 bra A; bar.sync 0; bra.uni B; A: bar.sync 0, 96; B:"), 96);
 }
 
+/* Who says a number means it, whoever came first and did not. */
+static void bar_sync_number_with_a_warp_that_exited_never_fills(void **state)
+{
+    (void)state;
+    struct ptx_kernel k = {.body = "setp.eq.u32 %p1, %r4, 2; @%p1 ret; setp.eq.u32 %p1, %r4, 0; @%p1 bra A;\n"
+                                   "bar.sync 0, 96; ret; A: bar.sync 0;",
+                           .blocks = 1,
+                           .threads = 96};
+    ptx_kernel_bad(&k, STATUS_SUBJECT, 0, "deadlock");
+}
+
 /* Warps 0 and 1 hand a word on to each other 20 times, warps 2 and 3 at another barrier; nobody else takes part. */
 static void bar_sync_two_groups_many_phases_stay_apart(void **state)
 {
@@ -95,6 +106,15 @@ static void bar_arrive_producer_goes_on_consumer_waits(void **state)
         assert_int_equal(words(&d)[32 + lane], sum);
     }
     ptx_done_free(&d);
+}
+
+/* Whoever only arrives does not wait: warp 1 comes to barrier 1 behind barrier 2. */
+static void bar_arrive_does_not_wait_for_others(void **state)
+{
+    (void)state;
+    expect_exchange(EXCHANGE("setp.eq.u32 %p1, %r4, 1; @%p1 bra ONE; bar.arrive 1, 64; bar.sync 2, 64; bra JOIN;\n"
+                             "ONE: bar.sync 2, 64; bar.sync 1, 64; JOIN: bar.sync 0;"),
+                    64);
 }
 
 /* Two reductions one behind the other at the same barrier: the second must not change what the first gives. */
@@ -150,8 +170,7 @@ static void bar_sync_thread_exits_behind_those_that_wait_barrier_fills(void **st
     ptx_done_free(&d);
 }
 
-#define PARTED(word)                                                                                                   \
-    EXCHANGE("setp.lt.u32 %p1, %r5, 9; @%p1 bra FEW; " word " 0; bra JOIN; FEW: " word " 0; JOIN:")
+#define PARTED(word) EXCHANGE("setp.lt.u32 %p1, %r5, 9; @%p1 bra FEW; " word " 0; bra JOIN; FEW: " word " 0; JOIN:")
 
 static void barrier_sync_parts_of_a_warp_meet_from_two_lines(void **state)
 {
@@ -186,6 +205,7 @@ static void bar_misused_is_a_fault(void **state)
     expect_bad("@%p0 bra A; setp.lt.u32 %p1, %r0, 32; @%p1 bra A; bar.sync 1, 64; ret; A: bar.sync 1, 96;",
                "met here by");
     expect_bad("bar.sync 1, 128;", "deadlock");
+    expect_bad("setp.eq.u32 %p1, %r4, 1; @%p1 ret; bar.sync 1, 64;", "deadlock");
     expect_bad("setp.eq.u32 %p1, %r4, 0; @%p1 bar.sync 0;\n@!%p1 bar.sync 1;", "deadlock");
 }
 
@@ -229,11 +249,11 @@ static void cluster_barrier_many_phases_hold_all_blocks(void **state)
 static void cluster_barrier_aligned_waits_for_its_warp(void **state)
 {
     (void)state;
-    const char *body = "@!%p0 bra MEET; mov.u32 %r20, 0; LOOP: add.s32 %r20, %r20, 1; setp.lt.u32 %p1, %r20, 500; @%p1 "
-                       "bra LOOP; st.shared.u32 [%r2], %r20;\n"
-                       "MEET: " CLUSTER
-                       "xor.b32 %r8, %r1, 1; mapa.shared::cluster.u32 %r9, %r2, %r8; ld.shared::cluster.u32 %r10, "
-                       "[%r9]; st.global.u32 [%d3], %r10;\n" CLUSTER;
+    const char *body =
+        "@!%p0 bra MEET; mov.u32 %r20, 0; LOOP: add.s32 %r20, %r20, 1; setp.lt.u32 %p1, %r20, 500; @%p1 "
+        "bra LOOP; st.shared.u32 [%r2], %r20;\n"
+        "MEET: " CLUSTER "xor.b32 %r8, %r1, 1; mapa.shared::cluster.u32 %r9, %r2, %r8; ld.shared::cluster.u32 %r10, "
+        "[%r9]; st.global.u32 [%d3], %r10;\n" CLUSTER;
     struct ptx_kernel k = {.body = body, .blocks = 2, .cluster = 2, .threads = 64, .out_bytes = 512};
     struct ptx_done d = ptx_kernel_good(&k);
     for (uint32_t t = 0; t < 128; t++)
@@ -269,8 +289,10 @@ int main(void)
         cmocka_unit_test(bar_sync_all_forms_hold_all_warps),
         cmocka_unit_test(bar_sync_partial_last_warp_counts_as_a_whole),
         cmocka_unit_test(bar_sync_number_of_all_threads_is_no_number),
+        cmocka_unit_test(bar_sync_number_with_a_warp_that_exited_never_fills),
         cmocka_unit_test(bar_sync_two_groups_many_phases_stay_apart),
         cmocka_unit_test(bar_arrive_producer_goes_on_consumer_waits),
+        cmocka_unit_test(bar_arrive_does_not_wait_for_others),
         cmocka_unit_test(bar_red_votes_of_all_threads_of_each_phase),
         cmocka_unit_test(bar_sync_threads_that_exited_are_not_waited_for),
         cmocka_unit_test(bar_sync_thread_exits_behind_those_that_wait_barrier_fills),

@@ -30,14 +30,14 @@ static int fill_input(void **state)
 /* The buffer from the input, as threads copy. */
 #define LOAD                                                                                                           \
     "shl.b32 %r8, %r0, 2;\n"                                                                                           \
-    "G: add.s32 %r10, %r2, %r8; mul.wide.u32 %d8, %r8, 1; add.s64 %d8, %d8, %d1; ld.global.u32 %r9, [%d8]; "               \
+    "G: add.s32 %r10, %r2, %r8; mul.wide.u32 %d8, %r8, 1; add.s64 %d8, %d8, %d1; ld.global.u32 %r9, [%d8]; "           \
     "st.shared.u32 [%r10], %r9; add.s32 %r8, %r8, 256; setp.lt.u32 %p1, %r8, 16384; @%p1 bra G;\n"                     \
     "fence.proxy.async.shared::cta; bar.sync 0;\n"
 #define WAIT "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;\n"
 /* 16 KiB of the buffer to the output. */
 #define DUMP                                                                                                           \
     "shl.b32 %r8, %r0, 2;\n"                                                                                           \
-    "D: add.s32 %r10, %r2, %r8; mul.wide.u32 %d8, %r8, 1; add.s64 %d8, %d8, %d0; ld.shared.u32 %r9, [%r10]; "              \
+    "D: add.s32 %r10, %r2, %r8; mul.wide.u32 %d8, %r8, 1; add.s64 %d8, %d8, %d0; ld.shared.u32 %r9, [%r10]; "          \
     "st.global.u32 [%d8], %r9; add.s32 %r8, %r8, 256; setp.lt.u32 %p1, %r8, 16384; @%p1 bra D;\n"
 
 static struct ptx_kernel kernel(const char *body, enum vm_order order)
@@ -71,7 +71,7 @@ static void expect_run(const char *body, const uint8_t *want)
 #define TWO_LOADS(space)                                                                                               \
     FILL "@!%p0 bra W; mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 2096;\n"                                         \
          "cp.async.bulk." space ".global.mbarrier::complete_tx::bytes [%r2 + 32], [%d1 + 48], 2080, [%r3];\n"          \
-         "cp.async.bulk." space ".global.mbarrier::complete_tx::bytes.L2::cache_hint [%r2 + 8000], [%d1], 16, [%r3], "  \
+         "cp.async.bulk." space ".global.mbarrier::complete_tx::bytes.L2::cache_hint [%r2 + 8000], [%d1], 16, [%r3], " \
          "%d0;\n" WAIT DUMP
 
 static void bulk_load_bytes_come_with_their_mbarrier(void **state)
@@ -106,13 +106,14 @@ static void bulk_load_without_a_wait_the_orders_differ(void **state)
 static void bulk_store_groups_end_at_their_wait(void **state)
 {
     (void)state;
-    const char *body = LOAD
-        "@!%p0 bra OUT; cp.async.bulk.global.shared::cta.bulk_group [%d0 + 64], [%r2 + 128], 1600;\n"
-        "cp.async.bulk.commit_group; cp.async.bulk.global.shared::cta.bulk_group.L2::cache_hint [%d0 + 4096], [%r2], 16, "
-        "%d1; cp.async.bulk.commit_group;\n"
-        "cp.async.bulk.wait_group.read 1; ld.global.u32 %r20, [%d0 + 64]; st.global.u32 [%d0 + 8192], %r20;\n"
-        "ld.global.u32 %r20, [%d0 + 4096]; st.global.u32 [%d0 + 8196], %r20; cp.async.bulk.wait_group 0;\n"
-        "ld.global.u32 %r20, [%d0 + 4096]; st.global.u32 [%d0 + 8200], %r20; OUT:";
+    const char *body =
+        LOAD "@!%p0 bra OUT; cp.async.bulk.global.shared::cta.bulk_group [%d0 + 64], [%r2 + 128], 1600;\n"
+             "cp.async.bulk.commit_group; cp.async.bulk.global.shared::cta.bulk_group.L2::cache_hint [%d0 + 4096], "
+             "[%r2], 16, "
+             "%d1; cp.async.bulk.commit_group;\n"
+             "cp.async.bulk.wait_group.read 1; ld.global.u32 %r20, [%d0 + 64]; st.global.u32 [%d0 + 8192], %r20;\n"
+             "ld.global.u32 %r20, [%d0 + 4096]; st.global.u32 [%d0 + 8196], %r20; cp.async.bulk.wait_group 0;\n"
+             "ld.global.u32 %r20, [%d0 + 4096]; st.global.u32 [%d0 + 8200], %r20; OUT:";
     for (int order = VM_LATE; order <= VM_EARLY; order++) {
         uint8_t want[BYTES] = {0};
         memcpy(want + 64, input + 128, 1600);
@@ -137,17 +138,42 @@ static void bulk_store_nobody_waits_for_is_done_at_the_end(void **state)
     expect_run(LOAD "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 4096;", want);
 }
 
+static uint32_t count_hazards(const char *body)
+{
+    struct ptx_kernel k = kernel(body, VM_LATE);
+    struct ptx_done d = ptx_kernel_run(&k);
+    assert_int_equal(d.status, STATUS_OK);
+    assert_true(d.report.hazards == 0 || d.report.hazard[0].line == PTX_KERNEL_LINE + 1);
+    ptx_done_free(&d);
+    return d.report.hazards;
+}
+
+#define STORED(fence)                                                                                                  \
+    "@%p0 st.shared.u32 [%r2], %r0; " fence " bar.sync 0;\n"                                                           \
+    "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16;"
+
 static void bulk_store_of_what_no_fence_covers_is_a_hazard(void **state)
 {
     (void)state;
-    struct ptx_kernel k = kernel("@%p0 st.shared.u32 [%r2], %r0; bar.sync 0;\n"
-                                 "@%p0 cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16;",
-                                 VM_LATE);
-    struct ptx_done d = ptx_kernel_run(&k);
-    assert_int_equal(d.status, STATUS_OK);
-    assert_int_equal(d.report.hazards, 1);
-    assert_int_equal(d.report.hazard[0].line, PTX_KERNEL_LINE + 1);
-    ptx_done_free(&d);
+    assert_int_equal(count_hazards(STORED("")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.global;")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.alias;")), 1);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async;")), 0);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.shared::cta;")), 0);
+    assert_int_equal(count_hazards(STORED("fence.proxy.async.shared::cluster;")), 0);
+}
+
+/* A bulk copy over it is of the same proxy. */
+static void bulk_store_of_what_a_bulk_load_brought_is_no_hazard(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        count_hazards(
+            "@!%p0 bra OUT; mbarrier.init.shared.b64 [%r3], 1; st.shared.u32 [%r2], %r0;\n"
+            "mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 16;\n"
+            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r2], [%d1], 16, [%r3];\n" WAIT
+            "cp.async.bulk.global.shared::cta.bulk_group [%d0], [%r2], 16; OUT:"),
+        0);
 }
 
 #define CLUSTER "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n"
@@ -157,7 +183,8 @@ static void bulk_between_blocks_completes_at_the_other(void **state)
 {
     (void)state;
     const char *body = FILL CLUSTER
-        "setp.ne.u32 %p2, %r1, 0; @%p2 bra TAKE;\n" LOAD "@!%p0 bra OUT; mov.u32 %r20, 1; mapa.shared::cluster.u32 %r21, "
+        "setp.ne.u32 %p2, %r1, 0; @%p2 bra TAKE;\n" LOAD
+        "@!%p0 bra OUT; mov.u32 %r20, 1; mapa.shared::cluster.u32 %r21, "
         "%r2, %r20; mapa.shared::cluster.u32 %r22, %r3, %r20;\n"
         "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%r21 + 256], [%r2], 8192, [%r22];\n"
         "bra.uni OUT; TAKE: @%p0 mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 8192;\n" WAIT DUMP "OUT: " CLUSTER;
@@ -177,14 +204,15 @@ static void bulk_between_blocks_completes_at_the_other(void **state)
 static void bulk_multicast_goes_to_every_block_of_the_mask(void **state)
 {
     (void)state;
-    const char *body = FILL "@%p0 mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 128;\n" CLUSTER
-                            "setp.ne.u32 %p2, %r1, 2; @%p2 bra W; @!%p0 bra W; mov.u16 %h1, 5;\n"
-                            "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%r2 + "
-                            "64], [%d1 + 16], 128, [%r3], %h1;\n"
-                            "W: setp.eq.u32 %p2, %r1, 1; @%p2 bra NONE;\n"
-                            "V: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra V;\nNONE: " CLUSTER
-                            "mul.wide.u32 %d9, %r1, 4096; add.s64 %d0, %d0, %d9; ld.shared.u32 %r20, [%r2 + 64];\n"
-                            "@%p0 st.global.u32 [%d0], %r20;";
+    const char *body =
+        FILL "@%p0 mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 128;\n" CLUSTER
+             "setp.ne.u32 %p2, %r1, 2; @%p2 bra W; @!%p0 bra W; mov.u16 %h1, 5;\n"
+             "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%r2 + "
+             "64], [%d1 + 16], 128, [%r3], %h1;\n"
+             "W: setp.eq.u32 %p2, %r1, 1; @%p2 bra NONE;\n"
+             "V: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra V;\nNONE: " CLUSTER
+             "mul.wide.u32 %d9, %r1, 4096; add.s64 %d0, %d0, %d9; ld.shared.u32 %r20, [%r2 + 64];\n"
+             "@%p0 st.global.u32 [%d0], %r20;";
     for (int order = VM_LATE; order <= VM_EARLY; order++) {
         struct ptx_kernel k = kernel(body, (enum vm_order)order);
         k.blocks = k.cluster = 3;
@@ -219,10 +247,11 @@ static void reduce_bulk_adds_to_what_is_there(void **state)
 static void reduce_bulk_into_shared_memory(void **state)
 {
     (void)state;
-    const char *body = "@%p0 mbarrier.init.shared.b64 [%r3], 1;\n" LOAD
-                       "@!%p0 bra W; mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 128;\n"
-                       "cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes.add.s32 [%r2], [%r2 "
-                       "+ 512], 128, [%r3];\n" WAIT DUMP;
+    const char *body =
+        "@%p0 mbarrier.init.shared.b64 [%r3], 1;\n" LOAD
+        "@!%p0 bra W; mbarrier.arrive.expect_tx.shared.b64 _, [%r3], 128;\n"
+        "cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes.add.s32 [%r2], [%r2 "
+        "+ 512], 128, [%r3];\n" WAIT DUMP;
     uint8_t want[BYTES];
     memcpy(want, input, sizeof want);
     for (size_t n = 0; n < 32; n++) {
@@ -246,10 +275,11 @@ static void expect_bad(const char *text, const char *why)
     }
 }
 
-#define IN "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
+#define IN     "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes "
 #define IN_CTA "cp.async.bulk.shared::cta.global.mbarrier::complete_tx::bytes "
-#define OUT "cp.async.bulk.global.shared::cta.bulk_group "
-#define OTHER "xor.b32 %r20, %r1, 1; mapa.shared::cluster.u32 %r21, %r2, %r20; mapa.shared::cluster.u32 %r22, %r3, %r20; "
+#define OUT    "cp.async.bulk.global.shared::cta.bulk_group "
+#define OTHER                                                                                                          \
+    "xor.b32 %r20, %r1, 1; mapa.shared::cluster.u32 %r21, %r2, %r20; mapa.shared::cluster.u32 %r22, %r3, %r20; "
 
 static void bulk_misused_is_a_fault(void **state)
 {
@@ -295,7 +325,8 @@ static void prepare_forms_are_known_or_not_modelled(void **state)
          STATUS_UNSUPPORTED},
         {"cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f16 [%d0], [%r2], 16;", STATUS_UNSUPPORTED},
         {"cp.reduce.async.bulk.global.shared::cta.bulk_group.min.f32 [%d0], [%r2], 16;", STATUS_UNSUPPORTED},
-        {"cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes.add.f32 [%r2], [%r2], 16, [%r3];",
+        {"cp.reduce.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes.add.f32 [%r2], [%r2], 16, "
+         "[%r3];",
          STATUS_UNSUPPORTED},
         {"cp.async.bulk.tensor.2d.shared::cluster.global.im2col.mbarrier::complete_tx::bytes [%r2], [%d2, {%r0, %r0}], "
          "[%r3];",
@@ -323,6 +354,7 @@ int main(void)
         cmocka_unit_test(bulk_store_groups_end_at_their_wait),
         cmocka_unit_test(bulk_store_nobody_waits_for_is_done_at_the_end),
         cmocka_unit_test(bulk_store_of_what_no_fence_covers_is_a_hazard),
+        cmocka_unit_test(bulk_store_of_what_a_bulk_load_brought_is_no_hazard),
         cmocka_unit_test(bulk_between_blocks_completes_at_the_other),
         cmocka_unit_test(bulk_multicast_goes_to_every_block_of_the_mask),
         cmocka_unit_test(reduce_bulk_adds_to_what_is_there),

@@ -190,6 +190,9 @@ static void setp_of_pairs_gives_one_predicate_a_half(void **state)
     rows_run(&r, 3);
     assert_int_equal(r.row[ROWS_P][0] << 1 | r.row[ROWS_Q][0], 2);
     assert_int_equal(r.row[ROWS_P][1] << 1 | r.row[ROWS_Q][1], 1);
+    r.row[1][0] = 0xbc00bc00;
+    rows_run(&r, 1);
+    assert_int_equal(r.row[ROWS_P][0] << 1 | r.row[ROWS_Q][0], 3);
     assert_null(rows_choose(&r, "setp.nan.bf16x2"));
     r.row[1][0] = 0x7fc03f80;
     rows_run(&r, 1);

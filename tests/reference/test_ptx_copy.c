@@ -79,7 +79,8 @@ static void copy_less_than_its_size_ends_in_zeros(void **state)
     expect_both(HEAD "mov.u64 %d10, 0; mov.u32 %r20, 0; cp.async.cg.shared.global [%r10], [%d10], 16, %r20;" END, 0, 0,
                 15);
     expect_both(HEAD "setp.eq.u32 %p1, 0, 0; cp.async.cg.shared.global [%r10], [%d10], 16, %p1;" END, 0, 0, 15);
-    expect_both(HEAD "setp.ne.u32 %p1, 0, 0; cp.async.cg.shared.global.L2::cache_hint [%r10], [%d10], 16, %p1, %d1;" END,
+    expect_both(HEAD
+                "setp.ne.u32 %p1, 0, 0; cp.async.cg.shared.global.L2::cache_hint [%r10], [%d10], 16, %p1, %d1;" END,
                 0, 15, 0);
 }
 
@@ -114,6 +115,27 @@ static void wait_group_groups_are_of_each_thread(void **state)
         memcpy(got, d.out + 16 * (size_t)t, sizeof got);
         for (uint32_t n = 0; n < 4; n++)
             assert_int_equal(got[n], t < 7 && n < 2 ? input[4 * t + n] : 0xeeeeeeee);
+    }
+    ptx_done_free(&d);
+}
+
+/* Warp 1 waits for what it began itself. */
+static void wait_all_other_warps_stay_pending(void **state)
+{
+    (void)state;
+    struct ptx_kernel k = {.body =
+                               HEAD "cp.async.cg.shared.global [%r10], [%d10], 16;\nsetp.eq.u32 %p1, %r4, 1; bar.sync "
+                                    "0; @%p1 cp.async.wait_all; bar.sync 0;" TAIL,
+                           .blocks = 1,
+                           .threads = 64,
+                           .in = input,
+                           .in_bytes = sizeof input,
+                           .out_bytes = 1024};
+    struct ptx_done d = ptx_kernel_good(&k);
+    for (uint32_t n = 0; n < 256; n++) {
+        uint32_t got;
+        memcpy(&got, d.out + 4 * (size_t)n, 4);
+        assert_int_equal(got, n < 128 ? 0xeeeeeeee : input[n]);
     }
     ptx_done_free(&d);
 }
@@ -156,12 +178,30 @@ static void arrive_on_an_mbarrier_comes_behind_the_copies(void **state)
     ptx_kernel_bad(&k, STATUS_SUBJECT, 0, "cannot count one more");
 }
 
+/* One lane arrives for itself. */
+static void arrive_on_an_mbarrier_other_lanes_stay_pending(void **state)
+{
+    (void)state;
+    struct ptx_done d = run(HEAD "@%p0 mbarrier.init.shared.b64 [%r3], 1;\nbar.warp.sync -1;\n"
+                                 "cp.async.cg.shared.global [%r10], [%d10], 16;\n"
+                                 "@%p0 cp.async.mbarrier.arrive.noinc.shared.b64 [%r3];\n"
+                                 "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;" TAIL,
+                            VM_LATE);
+    for (uint32_t n = 0; n < 128; n++) {
+        uint32_t got;
+        memcpy(&got, d.out + 4 * (size_t)n, 4);
+        assert_int_equal(got, n < 4 ? input[n] : 0xeeeeeeee);
+    }
+    ptx_done_free(&d);
+}
+
 /* Only the copies in front of the arrival: what comes behind it stays pending. */
 static void arrive_on_an_mbarrier_late_leaves_later_copies(void **state)
 {
     (void)state;
-    expect(ARRIVE("cp.async.mbarrier.arrive.noinc.shared.b64", "32") "cp.async.ca.shared.global [%r10], [%d10 + 64], 4;\n"
-           "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;" TAIL,
+    expect(ARRIVE("cp.async.mbarrier.arrive.noinc.shared.b64",
+                  "32") "cp.async.ca.shared.global [%r10], [%d10 + 64], 4;\n"
+                        "W: mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;" TAIL,
            VM_LATE, 0, 15, 0);
 }
 
@@ -217,8 +257,10 @@ int main(void)
         cmocka_unit_test(copy_less_than_its_size_ends_in_zeros),
         cmocka_unit_test(wait_group_late_leaves_the_newest_pending),
         cmocka_unit_test(wait_group_groups_are_of_each_thread),
+        cmocka_unit_test(wait_all_other_warps_stay_pending),
         cmocka_unit_test(commit_group_lanes_apart_count_apart),
         cmocka_unit_test(arrive_on_an_mbarrier_comes_behind_the_copies),
+        cmocka_unit_test(arrive_on_an_mbarrier_other_lanes_stay_pending),
         cmocka_unit_test(arrive_on_an_mbarrier_late_leaves_later_copies),
         cmocka_unit_test(copy_outside_is_a_fault_where_it_was_issued),
         cmocka_unit_test(copy_misused_is_a_fault),

@@ -137,6 +137,17 @@ static void float_without_rounding_words_rounds_to_nearest(void **state)
     assert_int_equal(rows_ask("mul.f64", two64, bits_of(3), bits_of(0x1p-1074), 0, 0), 3);
 }
 
+/* (1 + 2^-12)^2 is the middle between two f32; an addend that a double would lose decides. */
+static void fma_of_f32_that_a_double_would_round_twice(void **state)
+{
+    (void)state;
+    const unsigned three32[5] = {32, 32, 32, 32};
+    assert_int_equal(rows_ask("fma.rn.f32", three32, 0x3f800800, 0x3f800800, 0x00000000, 0), 0x3f801000);
+    assert_int_equal(rows_ask("fma.rn.f32", three32, 0x3f800800, 0x3f800800, 0x12800000, 0), 0x3f801001);
+    assert_int_equal(rows_ask("fma.rn.f32", three32, 0x3f800800, 0x3f800800, 0x92800000, 0), 0x3f801000);
+    assert_int_equal(rows_ask("fma.rn.f32", three32, 0x3f800800, 0x3f801800, 0x92800000, 0), 0x3f802001);
+}
+
 static void float_signs_and_nan_of_one_value(void **state)
 {
     (void)state;
@@ -328,6 +339,7 @@ static void approximate_special_values_are_those_of_the_specification(void **sta
     assert_int_equal(rows_ask("rcp.approx.ftz.f64", one64, bits_of(4) | 0xffffffff, 0, 0, 0), bits_of(0.25));
     assert_int_equal(rows_ask("rcp.approx.ftz.f64", one64, bits_of(3), 0, 0, 0), bits_of(1.0 / 3) >> 32 << 32);
     assert_int_equal(rows_ask("rcp.approx.ftz.f64", one64, 5, 0, 0, 0), bits_of(INFINITY));
+    assert_int_equal(rows_ask("rcp.approx.ftz.f64", one64, bits_of(-0x1p-1023), 0, 0, 0), bits_of(-INFINITY));
     assert_int_equal(rows_ask("rsqrt.approx.f64", one64, bits_of(16), 0, 0, 0), bits_of(0.25));
     assert_int_equal(rows_ask("rsqrt.approx.ftz.f64", one64, bits_of(-1), 0, 0, 0), UINT64_C(0x7ff8000000000000));
 }
@@ -358,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float_every_rounding_is_that_of_the_exact_result),
         cmocka_unit_test(float_without_rounding_words_rounds_to_nearest),
+        cmocka_unit_test(fma_of_f32_that_a_double_would_round_twice),
         cmocka_unit_test(float_signs_and_nan_of_one_value),
         cmocka_unit_test(extreme_of_numbers_zeros_and_nan),
         cmocka_unit_test(testp_every_property_of_every_class),

@@ -302,7 +302,7 @@ static void integer_forms_that_there_are_not_are_refused(void **state)
     static const char *const none[] = {"add.sat.u32",  "mul.wide.s64", "mul.s32",        "add.lo.s32",
                                        "neg.u32",      "abs.u32",      "mad24.wide.u32", "min.relu.u32",
                                        "add.cc.u16",   "addc.sat.u32", "madc.u32",       "dp4a.u32",
-                                       "dp2a.u32.u32", "dp4a.u16.u32", "fns.b32",        "sub.u16x2"};
+                                       "dp2a.u32.u32", "dp4a.u16.u32", "fns.u32",        "sub.u16x2"};
     for (size_t n = 0; n < sizeof none / sizeof *none; n++)
         if (!rows_open(&r, none[n], 32, 32, 32, 0))
             fail_msg("%s was taken", none[n]);

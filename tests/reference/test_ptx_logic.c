@@ -245,6 +245,29 @@ static void counts_and_searches_of_nothing(void **state)
     assert_int_equal(rows_ask("bfind.shiftamt.s64", from64, UINT64_MAX, 0, 0, 0), 0xffffffff);
 }
 
+static void fns_is_the_loop_of_the_specification(void **state)
+{
+    (void)state;
+    struct splitmix random = {splitmix_seed()};
+    unsigned ran = 0;
+    for (; ran < 8000; ran++) {
+        uint32_t mask = (uint32_t)(splitmix_next(&random) & splitmix_next(&random)), want = 0xffffffff;
+        int base = splitmix_between(&random, 0, 31), offset = splitmix_between(&random, -9, 9);
+        int count = abs(offset) - 1, inc = offset > 0 ? 1 : -1;
+        if (offset == 0)
+            want = mask >> base & 1 ? (uint32_t)base : want;
+        for (int pos = base; offset != 0 && pos >= 0 && pos < 32 && want == 0xffffffff; pos += inc)
+            if (mask >> pos & 1) {
+                want = count == 0 ? (uint32_t)pos : want;
+                count--;
+            }
+        assert_int_equal(rows_ask("fns.b32", three32, mask, (uint64_t)base, (uint32_t)offset, 0), want);
+    }
+    assert_true(ran > 0);
+    assert_int_equal(rows_ask("fns.b32", three32, 0xaaaaaaaa, 2, (uint32_t)-1, 0), 1);
+    assert_int_equal(rows_ask("fns.b32", three32, 0xffffffff, 32, 0, 0), 0xffffffff);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +282,7 @@ int main(void)
         cmocka_unit_test(bmsk_and_szext_are_the_formulas_of_the_specification),
         cmocka_unit_test(counts_and_searches_of_every_single_bit),
         cmocka_unit_test(counts_and_searches_of_nothing),
+        cmocka_unit_test(fns_is_the_loop_of_the_specification),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,10 +34,11 @@ static uint32_t answer(const char *body)
 #define BIT_2 "4"
 #define BIT_3 "8"
 #define BIT_4 "16"
-#define PARITY(n, parity) "mbarrier.test_wait.parity.shared::cta.b64 %p1, [%r3], " #parity "; @%p1 or.b32 %r40, %r40, " BIT_##n ";\n"
+#define PARITY(n, parity)                                                                                              \
+    "mbarrier.test_wait.parity.shared::cta.b64 %p1, [%r3], " #parity "; @%p1 or.b32 %r40, %r40, " BIT_##n ";\n"
 #define STATE(n, state) "mbarrier.test_wait.shared.b64 %p1, [%r3], " state "; @%p1 or.b32 %r40, %r40, " BIT_##n ";\n"
-#define INIT(count) "mbarrier.init.shared::cta.b64 [%r3], " #count ";\n"
-#define ARRIVE "mbarrier.arrive.shared::cta.b64 _, [%r3];\n"
+#define INIT(count)     "mbarrier.init.shared::cta.b64 [%r3], " #count ";\n"
+#define ARRIVE          "mbarrier.arrive.shared::cta.b64 _, [%r3];\n"
 
 static void arrive_phases_follow_the_table(void **state)
 {
@@ -56,9 +57,10 @@ static void arrive_phases_follow_the_table(void **state)
 static void arrive_states_name_their_phase(void **state)
 {
     (void)state;
-    assert_int_equal(answer(INIT(2) "mbarrier.arrive.shared.b64 %d9, [%r3];" STATE(0, "%d9")
-                                "mbarrier.arrive.shared.b64 %d10, [%r3];" STATE(1, "%d9") STATE(2, "%d10")
-                                    "mbarrier.arrive.shared.b64 %d11, [%r3];" STATE(3, "%d9") STATE(4, "%d11")),
+    assert_int_equal(answer(INIT(2) "mbarrier.arrive.shared.b64 %d9, [%r3];" STATE(
+                         0, "%d9") "mbarrier.arrive.shared.b64 %d10, [%r3];" STATE(1, "%d9")
+                                STATE(2, "%d10") "mbarrier.arrive.shared.b64 %d11, [%r3];" STATE(3, "%d9")
+                                    STATE(4, "%d11")),
                      2 + 4 + 8);
     assert_int_equal(answer(INIT(7) "mbarrier.arrive.shared.b64 %d9, [%r3], 3; mbarrier.arrive.shared.b64 %d10, [%r3];"
                                     "mbarrier.pending_count.b64 %r10, %d9; mbarrier.pending_count.b64 %r11, %d10;"
@@ -69,17 +71,21 @@ static void arrive_states_name_their_phase(void **state)
 static void expect_tx_bytes_are_waited_for(void **state)
 {
     (void)state;
-    assert_int_equal(answer(INIT(1) "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r3], 48;" PARITY(0, 0)
-                                "mbarrier.complete_tx.relaxed.cluster.shared::cluster.b64 [%r3], 32;" PARITY(1, 0)
-                                    "mbarrier.complete_tx.shared::cta.b64 [%r3], 16;" PARITY(2, 0)),
-                     4);
+    assert_int_equal(
+        answer(INIT(1) "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%r3], 48;" PARITY(
+            0,
+            0) "mbarrier.complete_tx.relaxed.cluster.shared::cluster.b64 [%r3], 32;" PARITY(1,
+                                                                                            0) "mbarrier.complete_tx."
+                                                                                               "shared::cta.b64 [%r3], "
+                                                                                               "16;" PARITY(2, 0)),
+        4);
     /* More may come than was announced so far. */
-    assert_int_equal(answer(INIT(2) "mbarrier.complete_tx.shared.b64 [%r3], 64;" ARRIVE PARITY(0, 0)
-                                "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r3], 64;" PARITY(1, 0) ARRIVE
-                                    PARITY(2, 0)),
-                     4);
-    assert_int_equal(answer(INIT(1) "mbarrier.complete_tx.shared.b64 [%r3], 64;" ARRIVE PARITY(0, 0)
-                                "mbarrier.expect_tx.shared::cta.b64 [%r3], 64;" PARITY(1, 0)),
+    assert_int_equal(
+        answer(INIT(2) "mbarrier.complete_tx.shared.b64 [%r3], 64;" ARRIVE PARITY(
+            0, 0) "mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%r3], 64;" PARITY(1, 0) ARRIVE PARITY(2, 0)),
+        4);
+    assert_int_equal(answer(INIT(1) "mbarrier.complete_tx.shared.b64 [%r3], 64;" ARRIVE PARITY(
+                         0, 0) "mbarrier.expect_tx.shared::cta.b64 [%r3], 64;" PARITY(1, 0)),
                      2);
 }
 
@@ -89,8 +95,8 @@ static void arrive_drop_lowers_the_phases_that_follow(void **state)
     assert_int_equal(answer(INIT(3) "mbarrier.arrive_drop.shared.b64 _, [%r3];" ARRIVE PARITY(0, 0) ARRIVE PARITY(1, 0)
                                 ARRIVE PARITY(2, 1) ARRIVE PARITY(3, 1)),
                      2 + 8);
-    assert_int_equal(answer(INIT(3) "mbarrier.arrive_drop.expect_tx.shared.b64 _, [%r3], 16;" ARRIVE ARRIVE PARITY(0, 0)
-                                "mbarrier.complete_tx.shared.b64 [%r3], 16;" PARITY(1, 0) ARRIVE ARRIVE PARITY(2, 1)),
+    assert_int_equal(answer(INIT(3) "mbarrier.arrive_drop.expect_tx.shared.b64 _, [%r3], 16;" ARRIVE ARRIVE PARITY(
+                         0, 0) "mbarrier.complete_tx.shared.b64 [%r3], 16;" PARITY(1, 0) ARRIVE ARRIVE PARITY(2, 1)),
                      2 + 4);
 }
 
@@ -106,20 +112,37 @@ static void init_after_inval_begins_again(void **state)
 static void arrive_generic_address_is_the_same(void **state)
 {
     (void)state;
-    assert_int_equal(answer("mov.u32 %r8, 0; mov.b64 %d8, {%r3, %r8}; cvta.shared.u64 %d8, %d8; mbarrier.init.b64 [%d8], 1;\n"
-                            "mbarrier.arrive.b64 %d9, [%d8]; mbarrier.test_wait.b64 %p1, [%d8], %d9; @%p1 mov.u32 "
-                            "%r40, 3;"),
-                     3);
+    assert_int_equal(
+        answer("mov.u32 %r8, 0; mov.b64 %d8, {%r3, %r8}; cvta.shared.u64 %d8, %d8; mbarrier.init.b64 [%d8], 1;\n"
+               "mbarrier.arrive.b64 %d9, [%d8]; mbarrier.test_wait.b64 %p1, [%d8], %d9; @%p1 mov.u32 "
+               "%r40, 3;"),
+        3);
 }
 
 /* A kernel that asks ahead of its own arrival is told "not yet", and goes on. */
 static void try_wait_before_the_own_arrival_is_let_go(void **state)
 {
     (void)state;
-    assert_int_equal(answer(INIT(1) "mbarrier.try_wait.parity.shared::cta.b64 %p1, [%r3], 0; @%p1 or.b32 %r40, %r40, 1;"
-                                ARRIVE
-                            "mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r3], 0, 1000; @%p2 or.b32 %r40, %r40, 2;"),
-                     2);
+    assert_int_equal(
+        answer(INIT(1) "mbarrier.try_wait.parity.shared::cta.b64 %p1, [%r3], 0; @%p1 or.b32 %r40, %r40, 1;" ARRIVE
+                       "mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r3], 0, 1000; @%p2 or.b32 %r40, %r40, 2;"),
+        2);
+}
+
+/* One warp asks once and is answered when the other has arrived. */
+static void try_wait_while_others_go_on_waits(void **state)
+{
+    (void)state;
+    const char *body = "@%p0 mbarrier.init.shared.b64 [%r3], 32; bar.sync 0; mov.u32 %r20, 0;\n"
+                       "setp.eq.u32 %p2, %r4, 1; @%p2 bra LATE;\n"
+                       "W: add.s32 %r20, %r20, 1; mbarrier.try_wait.parity.shared.b64 %p1, [%r3], 0; @!%p1 bra W;\n"
+                       "st.global.u32 [%d3], %r20; bra.uni OUT;\n"
+                       "LATE: add.s32 %r20, %r20, 1; setp.lt.u32 %p3, %r20, 2000; @%p3 bra LATE; " ARRIVE "OUT:";
+    struct ptx_kernel k = {.body = body, .blocks = 1, .threads = 64, .out_bytes = 256};
+    struct ptx_done d = ptx_kernel_good(&k);
+    for (uint32_t t = 0; t < 32; t++)
+        assert_int_equal(words(&d)[t], 1);
+    ptx_done_free(&d);
 }
 
 /* 96 threads hand their words round 9 times, by phases of one mbarrier. */
@@ -157,7 +180,7 @@ static void wait_all_forms_hold_all_threads_through_phases(void **state)
     }
 }
 
-#define CLUSTER "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n"
+#define CLUSTER   "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned;\n"
 #define BOTH_INIT "@%p0 mbarrier.init.shared::cta.b64 [%r3], 33;\nfence.mbarrier_init.release.cluster;\n" CLUSTER
 
 /* 32 threads of the neighbour arrive, and one here announces bytes that the neighbour brings. */
@@ -190,10 +213,8 @@ static void expect_bad(const char *body, const char *why)
 static void mbarrier_misused_is_a_fault_with_its_line(void **state)
 {
     (void)state;
-    struct ptx_kernel k = {.body = "mov.u32 %r8, 0;\nmbarrier.arrive.shared.b64 _, [%r3];",
-                           .blocks = 1,
-                           .threads = 32,
-                           .out_bytes = 128};
+    struct ptx_kernel k = {
+        .body = "mov.u32 %r8, 0;\nmbarrier.arrive.shared.b64 _, [%r3];", .blocks = 1, .threads = 32, .out_bytes = 128};
     ptx_kernel_bad(&k, STATUS_SUBJECT, 2, "was not initialised");
     expect_bad(PARITY(0, 0), "was not initialised");
     expect_bad(INIT(1) "st.shared.u32 [%r3 + 4], %r0;" ARRIVE, "was overwritten");
@@ -227,14 +248,14 @@ static void mbarrier_misused_is_a_fault_with_its_line(void **state)
 static void mbarrier_of_a_block_that_ended_is_a_fault(void **state)
 {
     (void)state;
-    struct ptx_kernel k = {
-        .body = INIT(32) CLUSTER "setp.eq.u32 %p1, %r1, 1; @%p1 ret; mov.u32 %r20, 0;\n"
-                                 "L: add.s32 %r20, %r20, 1; setp.lt.u32 %p2, %r20, 900; @%p2 bra L; mov.u32 %r8, 1;\n"
-                                 "mapa.shared::cluster.u32 %r9, %r3, %r8;\nmbarrier.arrive.shared::cluster.b64 _, [%r9];",
-        .blocks = 2,
-        .cluster = 2,
-        .threads = 1,
-        .out_bytes = 128};
+    struct ptx_kernel k = {.body = INIT(32) CLUSTER
+                           "setp.eq.u32 %p1, %r1, 1; @%p1 ret; mov.u32 %r20, 0;\n"
+                           "L: add.s32 %r20, %r20, 1; setp.lt.u32 %p2, %r20, 900; @%p2 bra L; mov.u32 %r8, 1;\n"
+                           "mapa.shared::cluster.u32 %r9, %r3, %r8;\nmbarrier.arrive.shared::cluster.b64 _, [%r9];",
+                           .blocks = 2,
+                           .cluster = 2,
+                           .threads = 1,
+                           .out_bytes = 128};
     ptx_kernel_bad(&k, STATUS_SUBJECT, 6, "which has ended");
 }
 
@@ -309,6 +330,7 @@ int main(void)
         cmocka_unit_test(init_after_inval_begins_again),
         cmocka_unit_test(arrive_generic_address_is_the_same),
         cmocka_unit_test(try_wait_before_the_own_arrival_is_let_go),
+        cmocka_unit_test(try_wait_while_others_go_on_waits),
         cmocka_unit_test(wait_all_forms_hold_all_threads_through_phases),
         cmocka_unit_test(arrive_remote_counts_at_the_neighbour),
         cmocka_unit_test(mbarrier_misused_is_a_fault_with_its_line),

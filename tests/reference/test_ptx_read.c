@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -244,6 +245,7 @@ static void read_numbers_have_the_bits_that_ptx_gives_them(void **state)
                                       "0f3F8000000",
                                       "08",
                                       "0b2",
+                                      "0x1e5ffffffffffffffff",
                                       "0xg",
                                       "0x",
                                       "1.5f",
@@ -348,7 +350,7 @@ static void read_initialisers_fill_their_variables(void **state)
                        ".global .f32 e[] = {0f3F800000, 1.5, -2.0};\n.global .f64 f = 1.5;\n"
                        ".visible .global .v2 .u8 g[2] = {{1, 2}, {3, 4}};\n.global .s64 h[1] = {-2};\n"
                        ".weak .global .attribute(.managed) .u8 i[][2] = {{1}, {2}, {3, 4}};\n.global .b16 j[2][2][2] = "
-                       "{{{1},{2}},{{3},{4}}};");
+                       "{{{1},{2}},{{3},{4}}};\n.global .u8 l[][2] = {1, 2, 3};\n.global .u8 m[2][2] = {1, {2, 3}};");
     expect_bytes(&p, "a", "01ffff00");
     expect_bytes(&p, "b", "78563412");
     expect_bytes(&p, "c", "010000000000020003000000");
@@ -359,6 +361,8 @@ static void read_initialisers_fill_their_variables(void **state)
     expect_bytes(&p, "h", "feffffffffffffff");
     expect_bytes(&p, "i", "010002000304");
     expect_bytes(&p, "j", "01000000020000000300000004000000");
+    expect_bytes(&p, "l", "01020300");
+    expect_bytes(&p, "m", "01000203");
     assert_null(variable(&p, "n")->initial);
     assert_int_equal(variable(&p, "n")->space, VM_CONST);
     assert_int_equal(variable(&p, "n")->bytes, 4);
@@ -386,6 +390,8 @@ static void read_shared_and_local_variables_have_their_offsets(void **state)
     assert_int_equal(variable(&p, "y")->at, 40);
     assert_int_equal(variable(&p, "y")->function, 1);
     assert_int_equal(variable(&p, "r")->at, 0);
+    assert_int_equal(variable(&p, "r")->space, VM_LOCAL);
+    assert_int_equal(variable(&p, "m")->space, VM_LOCAL);
     assert_int_equal(variable(&p, "q")->at, 4);
     assert_int_equal(variable(&p, "s")->at, 8);
     assert_int_equal(variable(&p, "l")->at, 16);
@@ -448,19 +454,24 @@ static void read_what_the_machine_lacks_is_said_of_the_instruction(void **state)
     static const struct {
         const char *body, *why;
     } lacks[] = {
-        {"ttt.u.v;", "no such operation"},     {".reg .b128 a; ttt a;", "128 bits"}, {"ttt %pm0;", "special register"},
-        {"ttt %envreg3;", "special register"}, {"ttt %tid;", "special register"},    {"ttt [e];", "another module"},
+        {"ttt.u.v;", "no such operation"},        {".reg .b128 a; mov.b32 r, a;", "128 bits"},
+        {"mov.u32 r, %pm0;", "special register"}, {"mov.u32 r, %envreg3;", "special register"},
+        {"mov.u32 r, %tid;", "special register"}, {"ld.global.u32 r, [e];", "another module"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++) {
         char text[300];
-        snprintf(text, sizeof text, HEAD ".extern .global .b32 e; .entry k() { %s }", lacks[i].body);
+        snprintf(text, sizeof text, HEAD ".extern .global .b32 e; .entry k() { .reg .b32 r; %s }", lacks[i].body);
         struct vm_program p = read_text(text);
         assert_non_null(instruction(&p, 0)->why_not);
+        if (!strstr(instruction(&p, 0)->why_not, lacks[i].why))
+            fail_msg("%s: %s", lacks[i].body, instruction(&p, 0)->why_not);
         assert_null(instruction(&p, 0)->run);
         vm_program_free(&p);
     }
-    struct vm_program p = read_text(HEAD ".extern .global .b32 e; .global .b32 e = 7; .entry k() { ttt [e]; }");
+    struct vm_program p = read_text(HEAD ".extern .global .b32 e; .global .b32 e = 7; .entry k() { .reg .b32 r; "
+                                         "ld.global.u32 r, [e]; }");
+    assert_null(instruction(&p, 0)->why_not);
     expect_bytes(&p, "e", "07000000");
     assert_int_equal(p.variables, 1);
     vm_program_free(&p);
@@ -509,7 +520,8 @@ static void read_an_opcode_is_its_operation_and_words(void **state)
     struct vm_program p =
         read_text(KERNEL(".reg .b32 %r<3>; ld.shared::cta.v2.u32 {%r1, %r2}, [64];\n"
                          "mov.zzz.b32 %r1, %r2; sad.f32 %r1, %r2, %r1, %r2;\n"
-                         "mov .a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q; add.s32 %r1, %r2, 1; bra.uni E; E:"));
+                         "mov .a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q; add.s32 %r1, %r2, 1; bra.uni E; E:\n"
+                         "bar.sync.zzz 0; .reg .f32 f; add.rn.ftz.f32 f, f, f;"));
     const struct vm_instruction *load = instruction(&p, 0);
     assert_string_equal(load->opcode, "ld");
     assert_int_equal(load->words, 3);
@@ -526,7 +538,41 @@ static void read_an_opcode_is_its_operation_and_words(void **state)
     assert_null(instruction(&p, 4)->why_not);
     assert_non_null(instruction(&p, 5)->run);
     assert_string_equal(instruction(&p, 5)->opcode, "bra");
+    assert_string_equal(instruction(&p, 6)->why_not, ".zzz of bar is not modelled");
+    assert_null(instruction(&p, 6)->run);
+    assert_null(instruction(&p, 7)->why_not);
+    assert_int_equal(instruction(&p, 7)->type, VM_F32);
     vm_program_free(&p);
+}
+
+/* Everything that grows does so here, more than once. */
+static void read_a_long_module_keeps_what_it_began_with(void **state)
+{
+    enum { NUMBER = 3000, EACH = 100 };
+    (void)state;
+    char *text = malloc(NUMBER * EACH), *end = text;
+    assert_non_null(text);
+    end += sprintf(end, HEAD ".global .u32 rows[%d][2] = {", NUMBER);
+    for (int n = 0; n < NUMBER; n++)
+        end += sprintf(end, "%s{%d}", n ? "," : "", n + 1);
+    end += sprintf(end, "};\n.entry k() { .reg .b32 %%r<%d>;\n", NUMBER);
+    for (int n = 0; n < NUMBER; n++)
+        end += sprintf(end, "L%d: { .param .b32 a%d; ttt %%r%d, {a%d, L%d}; }\n", n, n, n, n, NUMBER - 1 - n);
+    sprintf(end, "}\n");
+    struct vm_program p = read_text(text);
+    assert_int_equal(p.instructions, NUMBER + 1);
+    assert_int_equal(p.rows, NUMBER);
+    assert_int_equal(p.local_bytes, 4 * NUMBER);
+    for (uint32_t n = 0; n < NUMBER; n++) {
+        char wanted[EACH];
+        snprintf(wanted, sizeof wanted, "%%r%u:32 {a%u/L+0,@%u}", n, n, NUMBER - 1 - n);
+        expect_operands(&p, n, wanted);
+        const uint8_t *row = variable(&p, "rows")->initial + 8 * (size_t)n;
+        assert_int_equal(row[0] + 256 * row[1], n + 1);
+        assert_int_equal(row[2] | row[3] | row[4] | row[5] | row[6] | row[7], 0);
+    }
+    vm_program_free(&p);
+    free(text);
 }
 
 int main(void)
@@ -544,6 +590,7 @@ int main(void)
         cmocka_unit_test(read_what_the_machine_lacks_is_said_of_the_instruction),
         cmocka_unit_test(read_float_immediates_have_the_type_of_their_instruction),
         cmocka_unit_test(read_an_opcode_is_its_operation_and_words),
+        cmocka_unit_test(read_a_long_module_keeps_what_it_began_with),
     };
     return cmocka_run_group_tests_name("ptx_read", tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void reduce_tables_by_hand(void **state)
         {VM_REDUCE_INC, VM_U32, 9, 4, 0},
         {VM_REDUCE_DEC, VM_U32, 3, 4, 2},
         {VM_REDUCE_DEC, VM_U32, 0, 4, 4},
-        {VM_REDUCE_DEC, VM_U32, 5, 4, 4},
+        {VM_REDUCE_DEC, VM_U32, 9, 4, 4},
         {VM_REDUCE_DEC, VM_U32, 4, 4, 3},
         {VM_REDUCE_AND, VM_B32, 0xf0f0, 0xff00, 0xf000},
         {VM_REDUCE_OR, VM_B64, 0xf0f0, 0xff00, 0xfff0},

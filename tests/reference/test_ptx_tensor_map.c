@@ -47,7 +47,7 @@ static void encode_every_type_of_the_driver_is_taken(void **state)
     static const struct {
         enum vm_type type;
         uint8_t bytes;
-    } types[] = {{VM_U8, 1},  {VM_U16, 2}, {VM_U32, 4},  {VM_S32, 4},  {VM_U64, 8}, {VM_S64, 8},
+    } types[] = {{VM_U8, 1},  {VM_U16, 2},  {VM_U32, 4}, {VM_S32, 4},  {VM_U64, 8}, {VM_S64, 8},
                  {VM_F16, 2}, {VM_BF16, 2}, {VM_F32, 4}, {VM_TF32, 4}, {VM_F64, 8}};
     for (size_t n = 0; n < sizeof types / sizeof *types; n++) {
         struct vm_tensor_map m = {.rank = 1,

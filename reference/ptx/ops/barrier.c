@@ -137,7 +137,7 @@ static bool arrive(struct vm_warp *w, const struct vm_instruction *i, uint64_t w
         if (s->here[which] >> lane & 1)
             w->ticket[lane] = bar->phase;
     bar->arrived += VM_LANES;
-    bar->gathering.set += count_lanes(s->votes[which] & s->here[which]);
+    bar->gathering.set += count_lanes(s->votes[which]);
     bar->gathering.clear += count_lanes(s->here[which] & ~s->votes[which]);
     s->here[which] = 0;
     vm_barriers_changed(w->block);

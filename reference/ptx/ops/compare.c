@@ -38,14 +38,16 @@ enum { COMBINE_AND = 1, COMBINE_OR, COMBINE_XOR };
 /* extra */
 enum { HOLDS, COMBINE, FLUSH };
 
+/* The bits of enum relation, without a branch. */
 static unsigned relate(uint64_t x, uint64_t y)
 {
-    return x < y ? LESS : x == y ? EQUAL : GREATER;
+    return (unsigned)(x < y) * LESS | (unsigned)(x == y) * EQUAL | (unsigned)(x > y) * GREATER;
 }
 
 static unsigned relate_real(double x, double y)
 {
-    return x < y ? LESS : x == y ? EQUAL : x > y ? GREATER : UNORDERED;
+    return (unsigned)(x < y) * LESS | (unsigned)(x == y) * EQUAL | (unsigned)(x > y) * GREATER |
+           (unsigned)(x != x || y != y) * UNORDERED;
 }
 
 static double flushed(enum vm_type t, double x)

@@ -153,15 +153,19 @@ RUN_FAST(run_f32_f16, real_f32_canonical(real_f16(s[l])))
 RUN_FAST(run_f32_bf16, real_f32_canonical(real_bf16(s[l])))
 RUN_FAST(run_f16_f32, real_f16_bits(real_f32(s[l])))
 RUN_FAST(run_bf16_f32, real_bf16_bits(real_f32(s[l])))
+RUN_FAST(run_tf32_rn, tf32_encode(real_f32(s[l])).bits)
+RUN_FAST(run_tf32_rna, tf32_encode_ties_away(real_f32(s[l])).bits)
 RUN_FAST(run_f32_s32, real_f32_bits((float)(int32_t)(uint32_t)s[l]))
 
 static const struct {
     enum vm_type from, to;
-    bool rounds;
+    enum real_rounding rounding;
     vm_execute *run;
 } fast[] = {
-    {VM_F16, VM_F32, false, run_f32_f16},  {VM_BF16, VM_F32, false, run_f32_bf16}, {VM_F32, VM_F16, true, run_f16_f32},
-    {VM_F32, VM_BF16, true, run_bf16_f32}, {VM_S32, VM_F32, true, run_f32_s32},
+    {VM_F16, VM_F32, REAL_RN, run_f32_f16},  {VM_BF16, VM_F32, REAL_RN, run_f32_bf16},
+    {VM_F32, VM_F16, REAL_RN, run_f16_f32},  {VM_F32, VM_BF16, REAL_RN, run_bf16_f32},
+    {VM_F32, VM_TF32, REAL_RN, run_tf32_rn}, {VM_F32, VM_TF32, REAL_RNA, run_tf32_rna},
+    {VM_S32, VM_F32, REAL_RN, run_f32_s32},
 };
 
 static vm_execute *fast_run(const struct vm_instruction *i)
@@ -169,7 +173,7 @@ static vm_execute *fast_run(const struct vm_instruction *i)
     if (i->extra[FLAGS] || i->extra[INTEGRAL] != INTEGRAL_NONE)
         return NULL;
     for (size_t n = 0; n < sizeof fast / sizeof *fast; n++)
-        if (fast[n].from == i->type && fast[n].to == i->type2 && (!fast[n].rounds || i->extra[ROUNDING] == REAL_RN))
+        if (fast[n].from == i->type && fast[n].to == i->type2 && fast[n].rounding == i->extra[ROUNDING])
             return fast[n].run;
     return NULL;
 }

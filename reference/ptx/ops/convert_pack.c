@@ -33,6 +33,8 @@ static uint64_t convert(const struct vm_instruction *i, enum vm_type to, double 
     uint64_t flags = i->extra[FLAGS];
     if (flags & REAL_RELU && v <= 0)
         v = 0;
+    if (to == VM_F16 && flags == 0 && i->extra[ROUNDING] == REAL_RN)
+        return real_f16_bits((float)v);
     return real_encode(to, v, (enum real_rounding)i->extra[ROUNDING], (flags & REAL_SATFINITE) != 0);
 }
 

@@ -1,14 +1,19 @@
 /* half: arithmetic of f16, bf16 and their pairs: add sub mul fma abs neg min max ex2 tanh.
  *
  * Values become doubles, which hold them and their products exactly. A sum that a double cannot hold is rounded to odd,
- * which leaves room enough that the second rounding, to the format, is as if it were the only one.
- * source: PTX ISA 9.0, "Half Precision Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of
- * FMA and correctly rounded sums", IEEE Transactions on Computers 2008. */
+ * which leaves room enough that the second rounding, to the format, is as if it were the only one. Sums and products
+ * without flags go through single precision, whose 24 bits are enough for two roundings to be as one (24 >= 2 * 11 +
+ * 2). Of subnormal results, sums are exact there, and so are products of bf16 from 2^-134 on, half of the least bf16:
+ * what is smaller has at most 255 * 255 of 2^16 parts of it and stays below. source: PTX ISA 9.0, "Half Precision
+ * Floating Point Instructions"; rounding to odd: Boldo, Melquiond, "Emulation of FMA and correctly rounded sums", IEEE
+ * Transactions on Computers 2008; two roundings: Figueroa, "When is double rounding innocuous?", SIGNUM Newsletter
+ * 1995. */
 #include "reference/ptx/ops/real.h"
 
 enum { MOST = 2 * VM_LANES };
 
 typedef void kernel(double *restrict d, const double *a, const double *b, const double *c);
+typedef void short_kernel(float *restrict d, const float *a, const float *b);
 
 struct op {
     const char *name;
@@ -18,6 +23,7 @@ struct op {
     bool must_round, approximate;
     kernel *f;
     const char *what;
+    short_kernel *in_f32; /* NULL for none */
 };
 
 /* extra */
@@ -63,17 +69,28 @@ KERNEL(negative, -x)
 KERNEL(power_of_2, exp2(x))
 KERNEL(tangent_hyperbolic, tanh(x))
 
+#define SHORT_KERNEL(name, expression)                                                                                 \
+    static void name(float *restrict d, const float *a, const float *b)                                                \
+    {                                                                                                                  \
+        for (unsigned n = 0; n < MOST; n++)                                                                            \
+            d[n] = (expression);                                                                                       \
+    }
+
+SHORT_KERNEL(short_add, a[n] + b[n])
+SHORT_KERNEL(short_sub, a[n] - b[n])
+SHORT_KERNEL(short_mul, a[n] * b[n])
+
 enum { ARITHMETIC = REAL_FTZ | REAL_SAT };
 
 static const struct op ops[] = {
-    {"add", 2, ARITHMETIC, 0, true, false, false, add, NULL},
-    {"sub", 2, ARITHMETIC, 0, true, false, false, sub, NULL},
-    {"mul", 2, ARITHMETIC, 0, true, false, false, mul, NULL},
-    {"fma", 3, ARITHMETIC | REAL_RELU, REAL_RELU, true, true, false, fused, NULL},
-    {"abs", 1, REAL_FTZ, 0, false, false, false, magnitude, NULL},
-    {"neg", 1, REAL_FTZ, 0, false, false, false, negative, NULL},
-    {"ex2", 1, 0, REAL_FTZ, false, false, true, power_of_2, "ex2.approx of 16 bits"},
-    {"tanh", 1, 0, 0, false, false, true, tangent_hyperbolic, "tanh.approx of 16 bits"},
+    {"add", 2, ARITHMETIC, 0, true, false, false, add, NULL, short_add},
+    {"sub", 2, ARITHMETIC, 0, true, false, false, sub, NULL, short_sub},
+    {"mul", 2, ARITHMETIC, 0, true, false, false, mul, NULL, short_mul},
+    {"fma", 3, ARITHMETIC | REAL_RELU, REAL_RELU, true, true, false, fused, NULL, NULL},
+    {"abs", 1, REAL_FTZ, 0, false, false, false, magnitude, NULL, NULL},
+    {"neg", 1, REAL_FTZ, 0, false, false, false, negative, NULL, NULL},
+    {"ex2", 1, 0, REAL_FTZ, false, false, true, power_of_2, "ex2.approx of 16 bits", NULL},
+    {"tanh", 1, 0, 0, false, false, true, tangent_hyperbolic, "tanh.approx of 16 bits", NULL},
 };
 enum { OPS = sizeof ops / sizeof *ops };
 
@@ -102,23 +119,73 @@ static void load(const struct vm_instruction *i, const uint64_t *row, double to[
             to[n] = fabs(to[n]) < least ? copysign(0, to[n]) : to[n];
 }
 
-static uint64_t code_of(const struct vm_instruction *i, double x)
+/* What the flags make of a result, before it is rounded and after. */
+static void clamp(uint64_t flags, double x[MOST])
 {
-    uint64_t flags = i->extra[FLAGS];
-    double v = flags & REAL_SAT ? real_saturate(x) : flags & REAL_RELU && x <= 0 ? 0 : x;
-    float narrow = narrow_to_odd(v);
-    uint32_t code = is_f16(i->type) ? real_f16_bits(narrow) : real_bf16_bits(narrow);
-    uint32_t least = is_f16(i->type) ? 1u << F16_MANTISSA_BITS : 1u << BF16_MANTISSA_BITS;
-    return flags & REAL_FTZ && (code & 0x7fff) < least ? code & 0x8000 : code;
+    if (flags & REAL_SAT)
+        for (unsigned n = 0; n < MOST; n++)
+            x[n] = real_saturate(x[n]);
+    if (flags & REAL_RELU)
+        for (unsigned n = 0; n < MOST; n++)
+            x[n] = x[n] <= 0 ? 0 : x[n];
 }
 
-static void store(const struct vm_instruction *i, const double from[MOST], uint64_t d[VM_LANES])
+static void flush(bool f16, uint64_t code[VM_LANES], unsigned shift)
 {
+    uint64_t least = UINT64_C(1) << (f16 ? F16_MANTISSA_BITS : BF16_MANTISSA_BITS);
     for (unsigned l = 0; l < VM_LANES; l++)
-        d[l] = code_of(i, from[l]);
+        if ((code[l] >> shift & 0x7fff) < least)
+            code[l] &= ~(UINT64_C(0x7fff) << shift);
+}
+
+static void load_short(bool f16, const uint64_t *row, float *restrict to)
+{
+    if (f16)
+        for (unsigned l = 0; l < VM_LANES; l++) {
+            to[l] = real_f16(row[l]);
+            to[VM_LANES + l] = real_f16(row[l] >> 16);
+        }
+    else
+        for (unsigned l = 0; l < VM_LANES; l++) {
+            to[l] = real_bf16(row[l] & 0xffff);
+            to[VM_LANES + l] = real_bf16(row[l] >> 16 & 0xffff);
+        }
+}
+
+static void store_short(bool f16, bool pair, const float *from, uint64_t *restrict d)
+{
+    uint32_t code[MOST];
+    if (f16)
+        for (unsigned n = 0; n < MOST; n++)
+            code[n] = real_f16_bits(from[n]);
+    else
+        for (unsigned n = 0; n < MOST; n++)
+            code[n] = real_bf16_bits(from[n]);
+    for (unsigned l = 0; l < VM_LANES; l++)
+        d[l] = code[l] | (pair ? (uint64_t)code[VM_LANES + l] << 16 : 0);
+}
+
+static void store(const struct vm_instruction *i, double from[MOST], uint64_t d[VM_LANES])
+{
+    float narrow[MOST];
+    clamp(i->extra[FLAGS], from);
+    for (unsigned n = 0; n < MOST; n++)
+        narrow[n] = narrow_to_odd(from[n]);
+    store_short(is_f16(i->type), is_pair(i->type), narrow, d);
+    if (!(i->extra[FLAGS] & REAL_FTZ))
+        return;
+    flush(is_f16(i->type), d, 0);
     if (is_pair(i->type))
-        for (unsigned l = 0; l < VM_LANES; l++)
-            d[l] |= code_of(i, from[VM_LANES + l]) << 16;
+        flush(is_f16(i->type), d, 16);
+}
+
+static void apply_short(const struct op *op, enum vm_type t, const struct lanes *x, uint64_t d[VM_LANES])
+{
+    float a[MOST], b[MOST], c[MOST];
+    load_short(is_f16(t), x->s[0], a);
+    load_short(is_f16(t), x->s[1], b);
+    op->in_f32(c, a, b);
+    store_short(is_f16(t), is_pair(t), c, d);
 }
 
 static enum vm_step run(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
@@ -127,6 +194,10 @@ static enum vm_step run(struct vm_warp *w, const struct vm_instruction *i, uint3
     double s[3][MOST], d[MOST];
     struct lanes x;
     lanes_read(w, i, &x, op->sources);
+    if (op->in_f32 && i->extra[FLAGS] == 0) {
+        apply_short(op, i->type, &x, x.d);
+        return lanes_write(w, i, x.d, lanes);
+    }
     for (unsigned n = 0; n < op->sources; n++)
         load(i, x.s[n], s[n]);
     op->f(d, s[0], s[op->sources > 1], s[op->sources > 2 ? 2 : 0]);

@@ -1,4 +1,4 @@
-/* logic_field: bit fields and counts: bfe bfi bfind bmsk brev popc clz szext. fns is not modelled.
+/* logic_field: bit fields and counts: bfe bfi bfind bmsk brev popc clz szext fns.
  * source: PTX ISA 9.0, "Integer Arithmetic Instructions". */
 #include "reference/ptx/ops/lanes.h"
 
@@ -87,6 +87,22 @@ static uint64_t low_bits_clamp(uint64_t x, uint64_t count, bool is_signed)
     return (uint32_t)count > 31 ? x : low_bits(x, count, is_signed);
 }
 
+/* The bit set that is the offset-th from the base on, itself the first; 0 asks for the base alone. A base above 31,
+ * which PTX leaves open, finds nothing. */
+static uint64_t find_nth(uint64_t mask, uint64_t base, uint64_t offset)
+{
+    int64_t steps = (int32_t)(uint32_t)offset, at = (int32_t)(uint32_t)base, step = steps < 0 ? -1 : 1;
+    int64_t before = (steps < 0 ? -steps : steps) - 1;
+    for (; at >= 0 && at < 32; at += step) {
+        if (mask >> at & 1 && before-- <= 0)
+            return (uint64_t)at;
+        if (steps == 0)
+            break;
+    }
+    return UINT32_MAX;
+}
+
+LANES_KERNEL(fns_bits, find_nth(x, y, z))
 LANES_KERNEL(bfe_unsigned, extract(x, y & 255, z & 255, bits))
 LANES_KERNEL(bfe_signed, extract_signed(sx, y & 255, z & 255, bits))
 LANES_KERNEL(bfi_bits, insert(x, y, z & 255, e & 255))
@@ -121,6 +137,7 @@ static const struct lanes_op table[] = {
     {"szext", {"wrap"}, S32, 2, 0, 0, LANES_SAME, szext_wrap_signed, false},
     {"szext", {"clamp"}, U32, 2, 0, 0, LANES_SAME, szext_clamp_unsigned, false},
     {"szext", {"clamp"}, S32, 2, 0, 0, LANES_SAME, szext_clamp_signed, false},
+    {"fns", {NULL}, B32, 3, 0, 0, LANES_SAME, fns_bits, false},
     {.name = NULL},
 };
 
@@ -131,5 +148,5 @@ static const char *prepare(const struct vm_program *p, struct vm_instruction *i)
 
 const struct vm_op vm_ops_logic_field[] = {
     {"bfe", prepare},  {"bfi", prepare}, {"bfind", prepare}, {"bmsk", prepare}, {"brev", prepare},
-    {"popc", prepare}, {"clz", prepare}, {"szext", prepare}, {NULL, NULL},
+    {"popc", prepare}, {"clz", prepare}, {"szext", prepare}, {"fns", prepare},  {NULL, NULL},
 };

@@ -9,11 +9,11 @@ const char vm_why_operands[] = "operands that are not modelled";
 
 bool vm_address_operand(const struct vm_operand *o, enum vm_space *space)
 {
+    enum vm_space own = o->space;
     if (o->kind != VM_ADDRESS)
         return false;
-    if (o->variable == VM_NONE)
+    if (own == VM_GENERIC)
         return true;
-    enum vm_space own = o->space; /* a .param variable inside a function is local memory */
     if (*space != VM_GENERIC && *space != own && !(*space == VM_PARAM && own == VM_LOCAL))
         return false;
     *space = own;

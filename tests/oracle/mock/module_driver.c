@@ -32,6 +32,10 @@ int cuMemcpyHtoD_v2(uint64_t to, const void *from, size_t bytes);
 int cuMemcpyDtoH_v2(void *to, uint64_t from, size_t bytes);
 int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                    unsigned shared, void *stream, void **parameters, void **extra);
+int cuLaunchKernelEx(const void *config, void *function, void **parameters, void **extra);
+int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address, const uint64_t *extent,
+                           const uint64_t *stride, const uint32_t *box, const uint32_t *step, int interleave,
+                           int swizzle, int promotion, int fill);
 int cuStreamQuery(void *stream);
 int cuGetErrorName(int r, const char **name);
 
@@ -103,7 +107,10 @@ int cuModuleGetFunction(void **function, void *module, const char *name)
 int cuFuncSetAttribute(void *function, int attribute, int value)
 {
     (void)function;
-    module_mock.shared_attribute = attribute == 8 ? value : -1;
+    if (attribute == 14)
+        module_mock.cluster_attribute = value;
+    else
+        module_mock.shared_attribute = attribute == 8 ? value : -1;
     return 0;
 }
 
@@ -151,9 +158,54 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     if (module_mock.launch || function != &module_mock || stream || extra)
         return module_mock.launch ? module_mock.launch : 1;
     module_mock.launches++;
-    const struct mock_launch l = {{gx, gy, gz}, {bx, by, bz}, shared, parameters};
+    const struct mock_launch l = {{gx, gy, gz}, {bx, by, bz}, shared, parameters, {0}};
     if (module_mock.kernel)
         module_mock.kernel(&l);
+    return 0;
+}
+
+/* source: cuda.h of CUDA 13.0: CUlaunchConfig is seven unsigned, a stream at 32, attributes at 40, their number at 48;
+ * CUlaunchAttribute an id, and its value at 8. */
+int cuLaunchKernelEx(const void *config, void *function, void **parameters, void **extra)
+{
+    struct mock_launch l = {.parameters = parameters};
+    const uint8_t *bytes = config, *attribute;
+    unsigned attributes, id;
+    void *stream;
+    memcpy(l.grid, bytes, sizeof l.grid);
+    memcpy(l.block, bytes + 12, sizeof l.block);
+    memcpy(&l.shared, bytes + 24, sizeof l.shared);
+    memcpy(&stream, bytes + 32, sizeof stream);
+    memcpy(&attribute, bytes + 40, sizeof attribute);
+    memcpy(&attributes, bytes + 48, sizeof attributes);
+    if (module_mock.launch || function != &module_mock || stream || extra || attributes != 1)
+        return module_mock.launch ? module_mock.launch : 1;
+    memcpy(&id, attribute, sizeof id);
+    if (id != 4)
+        return 1;
+    memcpy(l.cluster, attribute + 8, sizeof l.cluster);
+    module_mock.launches++;
+    if (module_mock.kernel)
+        module_mock.kernel(&l);
+    return 0;
+}
+
+int cuTensorMapEncodeTiled(void *map, int type, uint32_t rank, void *address, const uint64_t *extent,
+                           const uint64_t *stride, const uint32_t *box, const uint32_t *step, int interleave,
+                           int swizzle, int promotion, int fill)
+{
+    if (module_mock.tensor_map || (uintptr_t)map % 64)
+        return module_mock.tensor_map ? module_mock.tensor_map : 1;
+    module_mock.map.type = type, module_mock.map.rank = rank, module_mock.map.address = (uint64_t)(uintptr_t)address;
+    module_mock.map.interleave = interleave, module_mock.map.swizzle = swizzle;
+    module_mock.map.promotion = promotion, module_mock.map.fill = fill;
+    for (uint32_t i = 0; i < rank; i++) {
+        module_mock.map.extent[i] = extent[i], module_mock.map.box[i] = box[i], module_mock.map.step[i] = step[i];
+        if (i + 1 < rank)
+            module_mock.map.stride[i] = stride[i];
+    }
+    for (int i = 0; i < 128; i++)
+        ((uint8_t *)map)[i] = (uint8_t)i;
     return 0;
 }
 
