@@ -32,13 +32,13 @@ struct wgmma_flight {
 
 /* A register of the program, as a warp sees it. */
 struct wgmma_mark {
-    uint32_t a, d;      /* how many in flight read it as A, write it as D */
-    uint32_t line;      /* of the last of them */
-    uint32_t written;   /* vm_wgmma.fences as another instruction wrote it last; and the line of that */
-    uint32_t writer;    /* the same for wgmma: shaped */
-    uint32_t shaped;    /* vm_wgmma.fences as a wgmma took it as D last */
-    const void *family; /* and which one, with its N */
-    int n;
+    uint32_t a, d;                     /* how many in flight read it as A, write it as D */
+    uint32_t line;                     /* of the last of them */
+    uint32_t written;                  /* vm_wgmma.fences when another instruction wrote it last */
+    uint32_t writer;                   /* the line of that */
+    uint32_t shaped;                   /* vm_wgmma.fences when a wgmma took it as D last, */
+    int n;                             /* of this N */
+    const struct wgmma_family *family; /* and of this family; NULL: none did */
 };
 
 struct wgmma_room;
