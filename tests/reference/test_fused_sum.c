@@ -192,6 +192,14 @@ static void fused_step_keeps_the_bits_of_the_profile(void **state)
     assert_int_equal(one_product(&fused_wgmma_fp8, FUSED_E4M3, 0x38, 0x38, f32_bits(0x1p-13f)), f32_bits(1 + 0x1p-13f));
     assert_int_equal(one_product(&fused_wgmma_fp8, FUSED_E4M3, 0x38, 0x38, f32_bits(0x1.ffp-14f)), f32_bits(1));
     assert_int_equal(one_product(&fused_wgmma_fp8, FUSED_E4M3, 0, 0, f32_bits(-0x1.0007p0f)), f32_bits(-0x1.0000p0f));
+    uint32_t ones[MOST] = {0x38, 0x38}; /* 2 + 2^-13 is inside F, but has 14 fraction bits */
+    assert_int_equal(actual(&fused_wgmma_fp8, FUSED_E4M3, FUSED_E4M3, ones, ones, f32_bits(0x1p-13f)), f32_bits(2));
+    assert_int_equal(actual(&fused_wgmma_fp8, FUSED_E4M3, FUSED_E4M3, ones, ones, f32_bits(0x1p-12f)),
+                     f32_bits(2 + 0x1p-12f));
+    uint32_t small[MOST] = {0x3c, 0x20, 0x20}; /* 1, and 2^-14 twice, below F */
+    assert_int_equal(actual(&fused_wgmma_fp8, FUSED_E5M2, FUSED_E5M2, small, small, 0), f32_bits(1));
+    small[1] = 0x24; /* 2^-12 is not */
+    assert_int_equal(actual(&fused_wgmma_fp8, FUSED_E5M2, FUSED_E5M2, small, small, 0), f32_bits(1 + 0x1p-12f));
     /* F 25: two bits below an f32 result still count together. */
     assert_int_equal(one_product(&fused_wgmma_f16, FUSED_F16, 0x3c00, 0x3c00, f32_bits(0x1p-23f)),
                      f32_bits(1 + 0x1p-23f));
@@ -203,6 +211,25 @@ static void fused_step_keeps_the_bits_of_the_profile(void **state)
     assert_int_equal(actual(&fused_wgmma_f16, FUSED_F16, FUSED_F16, a, b, 0), f32_bits(1));
     /* The low 13 bits of tf32 are not read. */
     assert_int_equal(one_product(&fused_wgmma_tf32, FUSED_TF32, 0x3f801fff, 0x40001fff, 0), f32_bits(2));
+}
+
+/* 1 - 1 and what is left of small products: terms of 2^-F count, terms of half of that do not. */
+static void fused_step_cuts_terms_at_f(void **state)
+{
+    (void)state;
+    static const int fraction[PROFILES] = {25, 25, 25, 13, 13, 25, 25, 25, 25};
+    for (int p = 0; p < PROFILES; p++) {
+        const bool half = profiles[p]->half;
+        uint32_t a[MOST] = {f16_encode(-1).bits}, b[MOST] = {f16_encode(1).bits};
+        for (int k = 1; k < 5; k++) {
+            a[k] = f16_encode(ldexpf(1, -12)).bits;
+            b[k] = f16_encode(ldexpf(1, 12 - fraction[p] - (k > 2))).bits;
+        }
+        uint32_t one = half ? f16_encode(1).bits : f32_bits(1);
+        float want = ldexpf(1, 1 - fraction[p]);
+        assert_int_equal(actual(profiles[p], FUSED_F16, FUSED_F16, a, b, one),
+                         half ? f16_encode(want).bits : f32_bits(want));
+    }
 }
 
 static void fused_step_of_half_rounds_to_nearest_even(void **state)
@@ -309,6 +336,7 @@ int main(void)
         cmocka_unit_test(fused_step_of_random_factors_follows_the_rule),
         cmocka_unit_test(fused_step_of_bf16_is_the_one_in_big_integers),
         cmocka_unit_test(fused_step_keeps_the_bits_of_the_profile),
+        cmocka_unit_test(fused_step_cuts_terms_at_f),
         cmocka_unit_test(fused_step_of_half_rounds_to_nearest_even),
         cmocka_unit_test(fused_prepare_knows_what_is_special),
         cmocka_unit_test(fused_step_stays_within_the_bounds),

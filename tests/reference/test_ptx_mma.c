@@ -391,6 +391,7 @@ static void mma_that_is_not_modelled_is_refused(void **state)
         "mma.sync.aligned.m16n8k32.row.col.s32.s4.s4.s32" D4 "{%r0,%r1}, {%r4}, {%r6,%r7,%r8,%r9};",
         "mma.sync.aligned.m16n8k16.row.row.f32.f16.f16.f32" D4 A4 "{%r4,%r5}, {%r6,%r7,%r8,%r9};",
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f16" D4 A4 "{%r4,%r5}, {%r6,%r7};",
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.s32" D4 A4 "{%r4,%r5}, {%r6,%r7,%r8,%r9};",
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.bf16.f32" D4 A4 "{%r4,%r5}, {%r6,%r7,%r8,%r9};",
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32" D4 "{%r0,%r1}, {%r4,%r5}, {%r6,%r7,%r8,%r9};",
         "mma.sync.aligned.m16n8k16.row.col.satfinite.f32.f16.f16.f32" D4 A4 "{%r4,%r5}, {%r6,%r7,%r8,%r9};",

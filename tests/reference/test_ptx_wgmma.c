@@ -501,6 +501,12 @@ static void wgmma_outside_of_shared_memory_is_a_fault_of_the_kernel(void **state
                                4, &e),
                      STATUS_SUBJECT);
     assert_non_null(strstr(e.why, "matrix descriptor reaches byte"));
+    assert_int_equal(run_lines("mov.b64 %adesc, 0x3fff;\n"
+                               "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 " D4
+                               ", %adesc, %bdesc, %add, 1, 1, 0, 0;",
+                               4, &e),
+                     STATUS_SUBJECT);
+    assert_non_null(strstr(e.why, "matrix descriptor reaches byte"));
 }
 
 static void wgmma_of_warps_that_differ_is_a_fault_of_the_kernel(void **state)

@@ -37,10 +37,11 @@
 static struct ptx_wgmma kernel;
 
 /* Run lines with D = 0; D and E registers of all threads must be these. */
-static void run(const char *lines, enum vm_order order, float d, float e_value)
+static void run_blocks(uint32_t blocks, const char *lines, enum vm_order order, float d, float e_value)
 {
     struct error e;
     memset(&kernel, 0, sizeof kernel);
+    kernel.blocks = blocks;
     kernel.registers = 8;
     kernel.order = order;
     for (int t = 0; t < PTX_THREADS; t++)
@@ -62,6 +63,11 @@ static void run(const char *lines, enum vm_order order, float d, float e_value)
             if (kernel.d[t * 8 + r] != f32_bits(r < 4 ? d : e_value))
                 fail_msg("thread %d, register %d: %g, not %g", t, r, (double)f32_from_bits(kernel.d[t * 8 + r]),
                          (double)(r < 4 ? d : e_value));
+}
+
+static void run(const char *lines, enum vm_order order, float d, float e_value)
+{
+    run_blocks(1, lines, order, d, e_value);
 }
 
 static void expect_clean(void)
@@ -114,6 +120,26 @@ static void wgmma_in_order_adds_up(void **state)
     }
 }
 
+static void wgmma_of_both_sources_changes_between_them(void **state)
+{
+    (void)state;
+    run(FENCE SHARED MMA SHARED COMMIT WAIT(0), VM_LATE, 48, 0);
+    expect_clean();
+}
+
+/* A descriptor speaks of the block's own memory: the first block of the cluster has zeros there and stores nothing. */
+static void wgmma_in_a_cluster_reads_its_own_block(void **state)
+{
+    (void)state;
+    run_blocks(2,
+               "mov.u32 %v, %ctaid.x;\nsetp.eq.u32 %p, %v, 0;\nmov.u32 %s, memory;\nshl.b32 %v, %t, 2;\n"
+               "add.u32 %s, %s, %v;\nmov.b32 %v, 0;\n@%p st.shared.b32 [%s], %v;\nfence.proxy.async;\n" ALL FENCE MMA
+                   COMMIT WAIT(0) "@%p exit;\n",
+               VM_LATE, 16, 0);
+    expect_clean();
+    assert_int_equal(kernel.report.wgmma, 2);
+}
+
 static void wait_of_one_group_leaves_the_last_in_flight(void **state)
 {
     (void)state;
@@ -141,6 +167,13 @@ static void wait_without_commit_covers_nothing(void **state)
         assert_non_null(strstr(text, "never waited for"));
     }
     run(FENCE MMA COMMIT MMA_E COMMIT WAIT(1) WAIT(1) WAIT(0), VM_LATE, 16, 16);
+    expect_clean();
+    run(FENCE MMA COMMIT MMA_E COMMIT MMA COMMIT WAIT(1) "add.u32 %v, %d4, 1;\n" WAIT(0), VM_LATE, 32, 16);
+    expect_clean();
+    const char *text = NULL;
+    run(FENCE MMA COMMIT "add.u32 %v, %d3, 1;\nexit;\n", VM_LATE, 0, 0);
+    assert_true(ptx_hazards(&kernel, ABANDONED, &text) > 0);
+    run(FENCE MMA COMMIT "exit;\n", VM_LATE, 0, 0); /* nobody wants D */
     expect_clean();
 }
 
@@ -255,6 +288,10 @@ static void address_in_an_accumulator_in_flight_is_a_hazard(void **state)
         "ld.shared.b32 %v, [%d7];\n" WAIT(0) "mov.b32 %d7, %d6;\n",
         VM_LATE, 0, 0);
     expect_hazard(D_TOUCHED, "%d7");
+    run("mov.u32 %d7, memory;\n" NONE(0) NONE(1) NONE(2) NONE(3) FENCE MMA_E COMMIT
+        "st.shared.b32 [%d7+16384], %v;\n" WAIT(0) "mov.b32 %d7, %d6;\n",
+        VM_LATE, 0, 0);
+    expect_hazard(D_TOUCHED, "is read");
 }
 
 static void wgmma_on_registers_of_another_in_flight_is_a_hazard(void **state)
@@ -327,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wgmma_in_order_adds_up),
+        cmocka_unit_test(wgmma_of_both_sources_changes_between_them),
+        cmocka_unit_test(wgmma_in_a_cluster_reads_its_own_block),
         cmocka_unit_test(wait_of_one_group_leaves_the_last_in_flight),
         cmocka_unit_test(wait_without_commit_covers_nothing),
         cmocka_unit_test(wait_of_more_groups_than_there_are_waits_for_none),

@@ -22,6 +22,7 @@ struct ptx_wgmma {
     uint64_t a_descriptor, b_descriptor;
     uint32_t add, registers; /* of D */
     uint32_t threads;        /* 0: PTX_THREADS */
+    uint32_t blocks;         /* of one cluster; 0: one block */
     enum vm_order order;
     void (*see)(void *self, const struct vm_seen *seen);
     void *see_self;
@@ -103,7 +104,8 @@ static inline enum status ptx_run(struct ptx_wgmma *t, struct error *e)
             uint32_t add;
         } parameters = {a, d, image, t->a_descriptor, t->b_descriptor, t->add};
         struct vm_launch launch = {.entry = "k",
-                                   .grid = {1, 1, 1},
+                                   .grid = {t->blocks ? t->blocks : 1, 1, 1},
+                                   .cluster = {t->blocks ? t->blocks : 1, 1, 1},
                                    .block = {t->threads ? t->threads : PTX_THREADS, 1, 1},
                                    .parameters = &parameters,
                                    .parameter_bytes = offsetof(__typeof__(parameters), add) + sizeof t->add,

@@ -204,7 +204,7 @@ static bool all_issued(const struct vm_warp *w, uint64_t sequence)
 
 enum vm_step wgmma_compute_until(struct vm_warp *w, uint64_t until)
 {
-    if (w->wgmma->computed < until && !all_issued(w, until - 1))
+    if (!all_issued(w, until - 1))
         return VM_WAIT;
     while (w->wgmma->computed < until)
         if (wgmma_compute(wgmma_leader(w), w->wgmma->computed) == VM_FAULT)

@@ -32,13 +32,13 @@ struct wgmma_flight {
 
 /* A register of the program, as a warp sees it. */
 struct wgmma_mark {
-    uint32_t a, d;      /* how many in flight read it as A, write it as D */
-    uint32_t line;      /* of the last of them */
-    uint32_t written;   /* vm_wgmma.fences as another instruction wrote it last; and the line of that */
-    uint32_t writer;    /* the same for wgmma: shaped */
-    uint32_t shaped;    /* vm_wgmma.fences as a wgmma took it as D last */
-    const void *family; /* and which one, with its N */
-    int n;
+    uint32_t a, d;                     /* how many in flight read it as A, write it as D */
+    uint32_t line;                     /* of the last of them */
+    uint32_t written;                  /* vm_wgmma.fences when another instruction wrote it last */
+    uint32_t writer;                   /* the line of that */
+    uint32_t shaped;                   /* vm_wgmma.fences when a wgmma took it as D last, */
+    int n;                             /* of this N */
+    const struct wgmma_family *family; /* and of this family; NULL: none did */
 };
 
 struct wgmma_room;
@@ -67,7 +67,7 @@ struct vm_warp *wgmma_leader(const struct vm_warp *w);
 enum vm_step wgmma_check_operands(struct vm_warp *w, const struct wgmma_flight *f);
 /* Compute the wgmma with this number for all four warps. returns VM_NEXT or VM_FAULT. */
 enum vm_step wgmma_compute(struct vm_warp *leader, uint64_t sequence);
-/* Compute all of a warp's before number `until`. returns VM_WAIT while another warp has not issued them. */
+/* Compute all of a warp's before number `until`, at least 1. returns VM_WAIT while another warp has not issued them. */
 enum vm_step wgmma_compute_until(struct vm_warp *w, uint64_t until);
 
 /* wgmma_flight.c: note what is in flight, and the hazards of taking off. false: no memory. */
