@@ -119,7 +119,8 @@ struct outcome {
 static struct outcome run(enum fault fault, const struct identity_options *o, size_t k)
 {
     struct outcome got = {.fake.fault = fault};
-    struct executor x = {"fake", "fake", FIDELITY_BIT_EXACT_MODEL, &got.fake, fake_load, fake_run, NULL, {0}, NULL, NULL};
+    struct executor x = {"fake", "fake", FIDELITY_BIT_EXACT_MODEL, &got.fake, fake_load, fake_run, NULL, {0},
+                         NULL,   NULL};
     struct weights_set w;
     assert_int_equal(weights_make(WEIGHTS_ADVERSARIAL, E, N, k, 4, &w, NULL), STATUS_OK);
     got.status = identity_run(&x, &w.w, o, &got.result, &got.error);
