@@ -256,9 +256,10 @@ static void assert_covers(size_t rows, size_t columns, size_t experts)
         for (size_t p = 0; p < rows; p++) {
             size_t ones = 0;
             for (size_t k = 0; k < columns; k++) {
-                assert_true(x[p * columns + k].bits == 0 || x[p * columns + k].bits == BF16_ONE);
-                ones += x[p * columns + k].bits == BF16_ONE;
-                asked[p * columns + k] |= x[p * columns + k].bits == BF16_ONE;
+                bool one = x[p * columns + k].bits != 0;
+                assert_true(!one || p >= columns || x[p * columns + k].bits == BF16_ONE);
+                ones += one;
+                asked[p * columns + k] |= one;
             }
             assert_int_equal(ones, 1);
         }
@@ -325,6 +326,22 @@ static void identity_activations_historical_is_the_identity(void **state)
     identity_activations(&o, 32, 0, x);
     for (size_t i = 0; i < 5 * 32; i++)
         assert_int_equal(x[i].bits, i % 32 == i / 32 ? 0x3f80 : 0);
+}
+
+/* Rows that hold their 1 at one column differ in it, so that none passes for another. */
+static void identity_activations_more_rows_than_columns_are_told_apart(void **state)
+{
+    (void)state;
+    enum { ROWS = 500, COLUMNS = 32 };
+    static const float wanted[] = {1, -1, 2, -2, 4, -4, 8, -8, 16, -16, 32, -32, 64, -64, 128, -128};
+    struct identity_options o = {.P = ROWS, .pass = -1};
+    struct bf16 *x = malloc(ROWS * COLUMNS * sizeof *x);
+    assert_non_null(x);
+    identity_activations(&o, COLUMNS, 0, x);
+    for (size_t p = 0; p < ROWS; p++)
+        for (size_t k = 0; k < COLUMNS; k++)
+            assert_float_equal(bf16_decode(x[p * COLUMNS + k]), k == p % COLUMNS ? wanted[p / COLUMNS] : 0, 0);
+    free(x);
 }
 
 static void identity_run_right_kernel_conforms(void **state)
@@ -577,6 +594,7 @@ int main(void)
         cmocka_unit_test(identity_segments_make_few_rows_or_one_expert_give_one_segment),
         cmocka_unit_test(identity_segments_make_impossible_numbers_are_refused),
         cmocka_unit_test(identity_activations_all_passes_cover_what_the_header_says),
+        cmocka_unit_test(identity_activations_more_rows_than_columns_are_told_apart),
         cmocka_unit_test(identity_activations_special_pass_is_all_ones_in_turn),
         cmocka_unit_test(identity_activations_historical_is_the_identity),
         cmocka_unit_test(identity_run_right_kernel_conforms),
