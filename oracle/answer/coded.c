@@ -1,10 +1,10 @@
-#include "oracle/answer/adapt.h"
 #include "oracle/answer/coded.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 
+#include "oracle/answer/adapt.h"
 #include "oracle/answer/coded_picture.h"
 #include "oracle/io/file.h"
 #include "oracle/io/npy.h"
