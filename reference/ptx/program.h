@@ -180,6 +180,7 @@ struct vm_function {
     uint32_t first, instructions; /* in program->instruction; the last one ends it; 0: declared only */
     uint32_t parameter, parameters, result, results; /* in program->variable */
     uint32_t maxntid[3];                             /* 0: not said */
+    bool exact_ntid;                                 /* .reqntid: so many in every dimension, no fewer */
     uint32_t cluster[3];                             /* .reqnctapercluster, 0: not said */
     uint32_t line;
 };

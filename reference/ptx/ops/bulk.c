@@ -108,7 +108,9 @@ static bool read_map(struct vm_warp *w, const struct vm_instruction *i, unsigned
     }
     if (b->map.fill_nan && !b->to_global)
         vm_approximate(w, "the bits of the NaN that lies outside a tensor");
-    b->bytes = vm_box_bytes(&b->map);
+    if (vm_box_bytes(&b->map) > VM_SHARED_MOST)
+        return refuse(w, i, "a box of more bytes than a block's shared memory", vm_box_bytes(&b->map));
+    b->bytes = (uint32_t)vm_box_bytes(&b->map);
     return true;
 }
 
