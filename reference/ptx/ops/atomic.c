@@ -30,12 +30,6 @@ static const struct operation {
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
-/* Of a pair, the type of its halves. */
-static enum vm_type part_of(enum vm_type t)
-{
-    return t == VM_F16X2 ? VM_F16 : t == VM_BF16X2 ? VM_BF16 : t;
-}
-
 /* On shared memory, subnormal numbers stay what they are. */
 static void add_f32_shared(uint8_t *at, uint64_t b)
 {
@@ -54,7 +48,7 @@ static void replace(const struct vm_instruction *i, enum vm_space space, uint8_t
     else if (o->act == ACT_REDUCE && i->type == VM_F32 && space == VM_SHARED)
         add_f32_shared(at, b);
     else if (o->act == ACT_REDUCE)
-        vm_reduce(o->reduction, part_of(i->type), at, operand, bytes);
+        vm_reduce(o->reduction, vm_type_part(i->type), at, operand, bytes);
 }
 
 /* One lane. *old: what was there. returns false after vm_fault. */
@@ -121,7 +115,7 @@ static const struct operation *take_operation(struct vm_instruction *i)
         o++;
     bool noftz = vm_take(i, "noftz");
     i->type = vm_take_type(i);
-    enum vm_type part = part_of(i->type);
+    enum vm_type part = vm_type_part(i->type);
     bool half = part == VM_F16 || part == VM_BF16, bits = i->type == VM_B32 || i->type == VM_B64;
     if (o == operations + OPERATIONS || noftz != half)
         return NULL;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "reference/ptx/ops.h"
+#include "reference/ptx/ops/operand.h"
 
 enum {
     EXTRA_FORM,
@@ -186,14 +186,6 @@ static enum vm_step run_bulk(struct vm_warp *w, const struct vm_instruction *i, 
     return VM_NEXT;
 }
 
-static enum vm_step run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w;
-    (void)i;
-    (void)lanes;
-    return VM_NEXT;
-}
-
 /* The word at `n`, .dst, and the next, .src. */
 static const char *take_form(struct vm_instruction *i, uint32_t n)
 {
@@ -328,14 +320,14 @@ static const char *prepare_prefetch(const struct vm_program *p, struct vm_instru
     const char *why = strcmp(i->opcode, "cp.async.bulk.prefetch.tensor") == 0 ? take_tensor(i) : NULL;
     vm_take(i, "L2::cache_hint");
     i->type = VM_U32;
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     return why ? why : vm_take(i, "L2") && vm_take(i, "global") ? NULL : "not from global memory to L2";
 }
 
 static const char *prepare_prefetch_map(const struct vm_program *p, struct vm_instruction *i)
 {
     (void)p;
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     return i->operands == 1 ? NULL : "an odd number of operands";
 }
 
