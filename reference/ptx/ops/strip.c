@@ -20,6 +20,9 @@ static const struct {
     [VM_U8] = {NO_FORMAT, NULL},
 };
 
+/* bf16 was measured as wgmma alone. */
+static const char mma_of_bf16[] = "mma.sync of bf16 is read, not measured";
+
 /* Which pairs there are, and how they are summed. bf16 of 16 products and integers need no profile. */
 static const struct {
     enum strip_unit unit;
@@ -64,14 +67,15 @@ bool strip_make(enum strip_unit unit, enum vm_type d, enum vm_type a, enum vm_ty
             units[u].a == kin(b)) {
             const struct fused_profile *p = units[u].profile;
             size_t room = p && k % (size_t)p->products != 0 ? (size_t)p->products : k;
-            *out = (struct strip){.a = a,
-                                  .b = b,
-                                  .d = d,
-                                  .k = k,
-                                  .room = room,
-                                  .profile = p,
-                                  .exact = a == VM_BF16 && p == NULL,
-                                  .approximate = types[a].approximate};
+            *out =
+                (struct strip){.a = a,
+                               .b = b,
+                               .d = d,
+                               .k = k,
+                               .room = room,
+                               .profile = p,
+                               .exact = a == VM_BF16 && p == NULL,
+                               .approximate = unit == STRIP_MMA && a == VM_BF16 ? mma_of_bf16 : types[a].approximate};
             return true;
         }
     return false;

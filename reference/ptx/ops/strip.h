@@ -1,8 +1,9 @@
 /* strip: D[16][n] += A[16][k] * B[n][k], what one warp computes of a wgmma or of an mma.sync, on elements that have
  * been gathered.
  *
- * bf16 and integers are exact (accumulate.h; PTX ISA: integers wrap, or saturate with .satfinite); the other types
- * follow fused_sum.h. */
+ * Integers are exact (PTX ISA: they wrap, or saturate with .satfinite), and so is bf16 of wgmma (accumulate.h).
+ * mma.sync of 16 products of bf16 is taken to sum like it, which was not measured; the other types follow fused_sum.h.
+ */
 #ifndef FO_REFERENCE_PTX_OPS_STRIP_H
 #define FO_REFERENCE_PTX_OPS_STRIP_H
 
