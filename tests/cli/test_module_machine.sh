@@ -19,6 +19,20 @@ assert answer["kernel"]["name"] == "product" and answer["kernel"]["steps"] > 100
 assert answer["kernel"]["wgmma"] == 0 and answer["kernel"]["wgmma_expected"] is None
 PYTHON
 
+# Made for one shape: it is asked that one, and nothing else.
+sed 's/"grid"/"limits": {"P": 40, "N": 8, "K": 32}, "grid"/' tests/oracle/module_product.json >"$scratch/module_product.json"
+run 0 probe coded --subject "module:$ptx" --on model
+says "P,N,K = 40,8,32"
+run 0 check --subject "module:$ptx" --on model
+says "no historical case: the subject has more rows than columns"
+says "up to K=32, N=8"
+trouble "was made for one shape: P,N,K = 40,8,32" diagnose --subject "module:$ptx" --shape 40,8,64 --on model
+trouble "made for 40 rows alone, not 39" probe identity --subject "module:$ptx" --shape 39,8,32 --on model
+trouble "made for N = 8, K = 32 alone" probe identity --subject "module:$ptx" --shape 40,9,32 --on model
+sed 's/"grid"/"limits": {"P": 0}, "grid"/' tests/oracle/module_product.json >"$scratch/module_product.json"
+trouble "limits.P" probe identity --subject "module:$ptx" --on model
+cp tests/oracle/module_product.json "$scratch"
+
 shift='add.u32 %column, %n, 1; rem.u32 %column, %column, %count;'
 sed "s/mov.u32 %column, %n;/$shift/" tests/oracle/module_product.ptx >"$ptx"
 run 1 probe identity --subject "module:$ptx" --shape 32,8,32 --on model
