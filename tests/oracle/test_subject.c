@@ -149,6 +149,7 @@ static void machine_model_hardware_only_fault_is_unsupported(void **state)
         assert_true(s.hardware_only);
         assert_int_equal(model.subject(&s, &x, &e), STATUS_UNSUPPORTED);
         assert_non_null(strstr(e.why, "--on gpu"));
+        assert_non_null(strstr(e.why, "module:"));
         assert_null(x.self);
     }
 }
