@@ -215,13 +215,15 @@ static void judge(const struct session *s, struct ptx_random *r)
 {
     const struct source_map *m = s->m;
     for (size_t i = 0; i < s->outputs; i++) {
-        bool single = m->value[i] < SOURCE_CODES && m->row[i] < SOURCE_CODES, right;
+        bool no_scale = s->subject->limits.no_scales || m->scale[i] == SOURCE_UNKNOWN, right;
+        bool single =
+            m->value[i] < SOURCE_CODES && m->row[i] < SOURCE_CODES && (no_scale || m->scale[i] < SOURCE_CODES);
         if (m->value[i] == SOURCE_ZERO)
             right = all_zero(s, i);
         else if (m->value[i] == SOURCE_UNWRITTEN)
             right = all_poison(s, i);
         else if (single)
-            right = as_predicted(s, i, s->subject->limits.no_scales || m->scale[i] >= SOURCE_CODES, r);
+            right = as_predicted(s, i, no_scale, r);
         else {
             r->mixtures++;
             r->single += is_single(s, i);
@@ -236,7 +238,7 @@ static void judge(const struct session *s, struct ptx_random *r)
 static bool has_mixtures(const struct source_map *m)
 {
     for (size_t i = 0; i < source_map_observations(m); i++)
-        if (m->value[i] == SOURCE_MIXTURE || m->value[i] == SOURCE_UNKNOWN)
+        if (m->value[i] == SOURCE_MIXTURE || m->value[i] == SOURCE_UNKNOWN || m->scale[i] == SOURCE_MIXTURE)
             return true;
     return false;
 }

@@ -120,10 +120,14 @@ static enum status ask(const struct executor *module, const struct question *q, 
     enum status s = module->load(module->self, &q->w, e);
     if (s != STATUS_OK)
         return s;
+    for (size_t i = 0; i < q->m->P * q->m->N; i++)
+        q->out[i] = poison;
     vm->see = see;
     vm->see_self = &w;
     s = module->run(module->self, q->x, &q->m->segments, poison, q->out, &report, e);
     vm->see = NULL;
+    for (size_t i = 0; i < q->m->P * q->m->N; i++)
+        w.unwritten += q->out[i].bits == poison.bits;
     if (s == STATUS_OK)
         *out = w;
     return s;
@@ -187,8 +191,8 @@ struct ptx_truth ptx_watch_truth(const struct ptx_watch *right, const struct ptx
         if (sign)
             t.stages |= IS(ARITHMETIC);
     }
-    if (neither)
-        t.stages = IS(EPILOGUE) | IS(ROUTING) | IS(ARITHMETIC);
+    if (neither || right->unwritten != found->unwritten)
+        t.stages |= IS(EPILOGUE) | IS(ROUTING) | IS(ARITHMETIC);
     if (t.open)
         t.stages = (1u << EXPLAIN_STAGES) - 1;
     return t;

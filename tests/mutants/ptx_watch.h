@@ -14,6 +14,7 @@ struct ptx_watch {
     uint64_t descriptor[PTX_OPERANDS]; /* 0: A in registers */
     uint64_t negated[PTX_OPERANDS];    /* by the instruction */
     uint64_t added;                    /* scale-d */
+    size_t unwritten;                  /* outputs: no matter of operands */
 };
 
 /* Which operand holds what. */
