@@ -8,19 +8,56 @@
 #include "oracle/mutate/operators.h"
 #include "tests/support/splitmix.h"
 
-enum status ptx_changes_make(const char *path, struct ptx_changes *out, struct error *e)
+/* The lines of a function of that name; 0 and UINT32_MAX where there is none. */
+static void find_lines(const struct view *v, const char *entry, uint32_t *first, uint32_t *last)
+{
+    const struct ptx_module *m = &v->module;
+    *first = 0;
+    *last = UINT32_MAX;
+    for (uint32_t f = 0; f < m->functions; f++) {
+        const struct ptx_function *is = &m->function[f];
+        if (is->name_length != strlen(entry) || memcmp(m->lexer.text + is->name_at, entry, is->name_length) != 0 ||
+            is->statements == 0)
+            continue;
+        *first = m->statement[is->statement].line;
+        *last = m->statement[is->statement + is->statements - 1].line;
+    }
+}
+
+static enum status take_asked(const char *entry, struct ptx_changes *c, struct error *e)
+{
+    uint32_t first, last, asked = 0;
+    find_lines(&c->view, entry, &first, &last);
+    c->asked = calloc((size_t)c->mutants.count + 1, sizeof *c->asked);
+    if (!c->asked)
+        return error_set(e, STATUS_NO_MEMORY, "no memory for the mutants");
+    for (uint32_t i = 0; i < c->mutants.count; i++) {
+        const struct mutant *m = &c->mutants.mutant[i];
+        c->asked[i] = m->line >= first && m->line <= last;
+        c->of[m->which] += c->asked[i];
+        asked += c->asked[i];
+    }
+    return asked > 0 ? STATUS_OK : error_set(e, STATUS_UNSUPPORTED, "nothing to change in this kernel");
+}
+
+enum status ptx_changes_make(const char *path, const char *entry, struct ptx_changes *out, struct error *e)
 {
     struct ptx_changes c = {0};
     uint8_t *text = NULL;
     enum status s = file_read(path, 0, &text, &c.size, e);
     if (s != STATUS_OK)
         return s;
-    c.text = (char *)text;
-    s = operators_list(path, c.text, c.size, &c.mutants, e);
-    if (s == STATUS_OK && (s = view_make(path, c.text, c.size, &c.view, e)) != STATUS_OK)
+    s = operators_list(path, (const char *)text, c.size, &c.mutants, e);
+    if (s == STATUS_OK && (s = view_make(path, (const char *)text, c.size, &c.view, e)) != STATUS_OK)
         mutants_free(&c.mutants);
     if (s != STATUS_OK) {
         free(text);
+        return s;
+    }
+    c.text = (char *)text;
+    s = take_asked(entry, &c, e);
+    if (s != STATUS_OK) {
+        ptx_changes_free(&c);
         return s;
     }
     *out = c;
@@ -34,6 +71,7 @@ void ptx_changes_free(struct ptx_changes *c)
     view_free(&c->view);
     mutants_free(&c->mutants);
     free(c->text);
+    free(c->asked);
     *c = (struct ptx_changes){0};
 }
 
@@ -108,7 +146,8 @@ static uint32_t take_alike(const struct ptx_changes *c, const struct mutant *lik
     const char *change = mutants_change(&c->mutants, like);
     for (uint32_t i = 0; i < c->mutants.count; i++) {
         const struct mutant *m = &c->mutants.mutant[i];
-        if (m->which == like->which && strcmp(mutants_change(&c->mutants, m), change) == 0 && accumulator(c, m) == of)
+        if (c->asked[i] && m->which == like->which && strcmp(mutants_change(&c->mutants, m), change) == 0 &&
+            accumulator(c, m) == of)
             take_edits(c, m, places++, to);
     }
     return places;
@@ -119,12 +158,12 @@ static const struct mutant *choose(const struct ptx_changes *c, struct splitmix 
 {
     uint32_t have[MUTANTS_OPERATORS], operators = 0;
     for (uint32_t o = 0; o < MUTANTS_OPERATORS; o++)
-        if (c->mutants.of[o] > 0)
+        if (c->of[o] > 0)
             have[operators++] = o;
     uint32_t which = have[splitmix_below(r, operators)];
-    uint64_t left = splitmix_below(r, c->mutants.of[which]);
+    uint64_t left = splitmix_below(r, c->of[which]);
     for (uint32_t i = 0; i < c->mutants.count; i++)
-        if (c->mutants.mutant[i].which == which && left-- == 0)
+        if (c->asked[i] && c->mutants.mutant[i].which == which && left-- == 0)
             return &c->mutants.mutant[i];
     return NULL;
 }

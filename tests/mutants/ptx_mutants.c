@@ -230,7 +230,7 @@ static enum status begin(struct session *s, const char *path, const char *shape,
     if (status == STATUS_OK)
         status = ptx_ask_base(path, &s->base, e);
     if (status == STATUS_OK)
-        status = ptx_changes_make(m->module, &s->changes, e);
+        status = ptx_changes_make(m->module, m->entry, &s->changes, e);
     if (status == STATUS_OK)
         status = write_sidecar(path, &s->folder, s->sidecar, e);
     scratch_path(&s->folder, "mutant.ptx", s->module);
