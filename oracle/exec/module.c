@@ -206,3 +206,8 @@ enum status module_subject_open(const char *path, bool model, struct executor *o
                              .ran = &m->ran};
     return STATUS_OK;
 }
+
+struct vm *module_subject_vm(const struct executor *x)
+{
+    return module_ptx_vm(&((const struct module *)x->self)->device);
+}

@@ -200,7 +200,8 @@ static void show(struct vm_warp *w, const struct wgmma_flight *f, uint64_t seque
                            .warp = w->index,
                            .sequence = sequence,
                            .a_descriptor = f->a,
-                           .b_descriptor = f->b};
+                           .b_descriptor = f->b,
+                           .add = f->add};
     for (uint32_t r = 0; registers && r < WGMMA_A_REGISTERS; r++)
         seen.a[r] = vm_row(w, wgmma_row(w, f->instruction, WGMMA_A, r));
     vm->see(vm->see_self, &seen);
