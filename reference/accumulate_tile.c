@@ -54,21 +54,22 @@ void accumulate_unpack_line(const struct accumulate_line *line, struct accumulat
                                              plain_exponent(line->exponent[k] & 0xffffu)};
 }
 
-void accumulate_pack_panel(const struct accumulate_operand *x, size_t stride, size_t lanes,
-                           struct accumulate_panel *out)
+void accumulate_pack_panels(const struct accumulate_operand *x, size_t stride, size_t lanes,
+                            struct accumulate_panel *out)
 {
-    assert(lanes <= ACCUMULATE_LANES);
-    if (lanes < ACCUMULATE_LANES)
-        memset(out, 0, sizeof *out);
+    if (lanes % ACCUMULATE_LANES != 0)
+        memset(&out[lanes / ACCUMULATE_LANES], 0, sizeof *out);
     for (size_t lane = 0; lane < lanes; lane++) {
+        struct accumulate_panel *panel = &out[lane / ACCUMULATE_LANES];
+        const size_t column = column_of(lane % ACCUMULATE_LANES);
         struct accumulate_line line;
         uint32_t significand[ACCUMULATE_TERMS];
         accumulate_pack_line(x + lane * stride, &line);
         /* At most 8 significant bits: the low half of the binary32 is empty. */
         memcpy(significand, line.significand, sizeof significand);
-        for (size_t k = 0, column = column_of(lane); k < ACCUMULATE_TERMS; k++) {
-            out->significand[k][column] = (uint16_t)(significand[k] >> 16);
-            out->exponent[k][column] = (uint16_t)line.exponent[k];
+        for (size_t k = 0; k < ACCUMULATE_TERMS; k++) {
+            panel->significand[k][column] = (uint16_t)(significand[k] >> 16);
+            panel->exponent[k][column] = (uint16_t)line.exponent[k];
         }
     }
 }

@@ -53,9 +53,9 @@ struct accumulate_panel {
 
 /* shape: 16 operands. */
 void accumulate_pack_line(const struct accumulate_operand *x, struct accumulate_line *out);
-/* Lane l from x[l*stride .. l*stride + 15]; lanes from `lanes` (at most 16) on are zeros. */
-void accumulate_pack_panel(const struct accumulate_operand *x, size_t stride, size_t lanes,
-                           struct accumulate_panel *out);
+/* Lane l from x[l*stride .. l*stride + 15], into (lanes + 15) / 16 panels; what is left of the last is zeros. */
+void accumulate_pack_panels(const struct accumulate_operand *x, size_t stride, size_t lanes,
+                            struct accumulate_panel *out);
 /* inverse of both. lane below 16. */
 void accumulate_unpack_line(const struct accumulate_line *line, struct accumulate_operand *out);
 void accumulate_unpack_lane(const struct accumulate_panel *panel, size_t lane, struct accumulate_operand *out);

@@ -34,8 +34,7 @@ static void pack(struct tile *t)
     accumulate_prepare(t->b, COLUMNS * T, t->pb);
     for (size_t i = 0; i < ROWS; i++)
         accumulate_pack_line(t->pa + i * T, &t->line[i]);
-    for (size_t i = 0; i < PANELS; i++)
-        accumulate_pack_panel(t->pb + i * ACCUMULATE_LANES * T, T, ACCUMULATE_LANES, &t->panel[i]);
+    accumulate_pack_panels(t->pb, T, COLUMNS, t->panel);
 }
 
 static void want(struct tile *t, const struct accumulate_profile *p)
@@ -234,10 +233,7 @@ static void accumulate_tile_every_tail_leaves_the_rest(void **state)
                     for (int step = 0; step < 2; step++) {
                         struct accumulate_panel panel[PANELS];
                         memset(panel, 0xff, sizeof panel);
-                        for (size_t first = 0, at = 0; first < columns; first += ACCUMULATE_LANES, at++)
-                            accumulate_pack_panel(
-                                t[step].pb + first * T, T,
-                                columns - first < ACCUMULATE_LANES ? columns - first : ACCUMULATE_LANES, &panel[at]);
+                        accumulate_pack_panels(t[step].pb, T, columns, panel);
                         accumulate_paths[path]->tile(&accumulate_hopper_bf16, t[step].line, listed ? list : NULL, rows,
                                                      panel, columns, d, STRIDE);
                         for (size_t i = 0; i < rows; i++)
@@ -266,7 +262,7 @@ static void accumulate_pack_every_bf16_comes_back(void **state)
             for (uint32_t i = 0; i < ACCUMULATE_LANES * T; i++)
                 x[i].bits = (uint16_t)(first + (i + i / T + turn) % 16);
             accumulate_prepare(x, ACCUMULATE_LANES * T, operand);
-            accumulate_pack_panel(operand, T, ACCUMULATE_LANES, &panel);
+            accumulate_pack_panels(operand, T, ACCUMULATE_LANES, &panel);
             for (size_t lane = 0; lane < ACCUMULATE_LANES; lane++) {
                 struct accumulate_line line;
                 accumulate_unpack_lane(&panel, lane, back);
