@@ -1,6 +1,7 @@
 #include "reference/ptx/ops/strip.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "reference/number.h"
 
@@ -123,8 +124,6 @@ static uint32_t integer_step(const struct strip *s, const struct accumulate_oper
 static uint32_t step(const struct strip *s, const struct accumulate_operand *a, const struct accumulate_operand *b,
                      uint32_t c)
 {
-    if (s->exact)
-        return f32_bits(accumulate_step(&accumulate_hopper_bf16, a, b, f32_from_bits(c)));
     if (!s->profile)
         return integer_step(s, a, b, c);
     const size_t products = (size_t)s->profile->products;
@@ -133,10 +132,33 @@ static uint32_t step(const struct strip *s, const struct accumulate_operand *a, 
     return c;
 }
 
+void strip_pack(const struct strip *s, const struct accumulate_operand *b, size_t n, struct accumulate_panel *out)
+{
+    assert(n <= STRIP_MOST_N);
+    if (s->exact)
+        accumulate_pack_panels(b, s->room, n, out);
+}
+
+static void multiply_exact(const struct strip *s, const struct accumulate_operand *a,
+                           const struct accumulate_panel *panel, size_t n, uint32_t *d)
+{
+    struct accumulate_line line[STRIP_ROWS];
+    float sum[STRIP_ROWS * STRIP_MOST_N];
+    for (size_t row = 0; row < STRIP_ROWS; row++)
+        accumulate_pack_line(a + row * s->room, &line[row]);
+    memcpy(sum, d, STRIP_ROWS * n * sizeof *d);
+    accumulate_tile(&accumulate_hopper_bf16, line, NULL, STRIP_ROWS, panel, n, sum, n);
+    memcpy(d, sum, STRIP_ROWS * n * sizeof *d);
+}
+
 void strip_multiply(const struct strip *s, const struct accumulate_operand *a, const struct accumulate_operand *b,
-                    size_t n, uint32_t *d)
+                    const struct accumulate_panel *panel, size_t n, uint32_t *d)
 {
     assert(n <= STRIP_MOST_N && s->room <= STRIP_MOST_K);
+    if (s->exact) {
+        multiply_exact(s, a, panel, n, d);
+        return;
+    }
     for (size_t row = 0; row < STRIP_ROWS; row++)
         for (size_t column = 0; column < n; column++) {
             uint32_t *to = &d[row * n + column];
