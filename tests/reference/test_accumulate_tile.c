@@ -228,12 +228,23 @@ static void accumulate_tile_every_tail_leaves_the_rest(void **state)
             for (size_t columns = 0; columns <= MOST && accumulate_paths[path]->usable(); columns++)
                 for (int listed = 0; listed < 2; listed++, cases++) {
                     float d[10 * STRIDE], expected[10 * STRIDE];
+                    /* What is not asked for is a NaN that no sum would leave as it is. */
                     for (size_t i = 0; i < 10 * STRIDE; i++)
-                        d[i] = expected[i] = (float)i;
+                        d[i] = f32_from_bits(0xff812345u);
+                    for (size_t i = 0; i < rows; i++)
+                        for (size_t n = 0; n < columns; n++)
+                            d[(listed ? list[i] : i) * STRIDE + n] = (float)(i + n);
+                    memcpy(expected, d, sizeof d);
                     for (int step = 0; step < 2; step++) {
                         struct accumulate_panel panel[PANELS];
                         memset(panel, 0xff, sizeof panel);
                         accumulate_pack_panels(t[step].pb, T, columns, panel);
+                        for (size_t lane = columns; lane % ACCUMULATE_LANES != 0; lane++) {
+                            struct accumulate_operand zeros[T];
+                            accumulate_unpack_lane(&panel[lane / ACCUMULATE_LANES], lane % ACCUMULATE_LANES, zeros);
+                            for (size_t k = 0; k < T; k++)
+                                assert_true(zeros[k].significand == 0 && zeros[k].exponent == ACCUMULATE_ZERO);
+                        }
                         accumulate_paths[path]->tile(&accumulate_hopper_bf16, t[step].line, listed ? list : NULL, rows,
                                                      panel, columns, d, STRIDE);
                         for (size_t i = 0; i < rows; i++)
