@@ -282,13 +282,20 @@ static void machine_run_without_a_proxy_fence_is_a_hazard_of_every_wgmma(void **
 
 static void machine_run_with_a_overwritten_is_a_hazard_of_every_register_and_wrong(void **state)
 {
-    const uint32_t last = line_with("wgmma.commit_group", line_with(".entry _Z22rs_gemm_planted_kernel", 0));
+    const uint32_t kernel = line_with(".entry _Z22rs_gemm_planted_kernel", 0);
+    const uint32_t commit = line_with("wgmma.commit_group", kernel);
     (void)state;
     for (int order = VM_LATE; order <= VM_EARLY; order++) {
         struct raced r;
         race("rs+F44", (enum vm_order)order, &r);
-        want_hazards(&r.report, "A register overwritten in flight", "not.b32", last, A_REGISTERS,
+        want_hazards(&r.report, "A register overwritten in flight", "not.b32", commit, A_REGISTERS,
                      r.wgmma * WARPS * REGISTERS);
+        for (uint32_t h = 0, wgmma = kernel; h < A_REGISTERS; h++) {
+            char reader[60];
+            wgmma = h % REGISTERS ? wgmma : line_with("wgmma.mma_async", wgmma);
+            snprintf(reader, sizeof reader, "A of the wgmma of line %u,", wgmma);
+            assert_non_null(strstr(r.report.hazard[h].text, reader));
+        }
         assert_true(order == VM_EARLY || r.wrong > 4000);
     }
 }
