@@ -6,9 +6,11 @@
  *     f16 result: rounded to nearest even, overflow gives Inf; zero, also by rounding, is +0; NaN is 0x7fff
  *
  * source: MMA-Sim (arXiv 2511.10909), its Hopper models: wgmma of f16, bf16 and tf32, F 25, of fp8, F 13, and 13 bits
- * kept of f32; mma.sync, F 25: read, not measured. That zero factors take no part and the floor are those of bf16 on an
- * H100 (accumulate.h); for types whose products stay above 2^-60 the floor decides nothing. Deduced: mma.sync of fp8,
- * which Hopper has no unit for, sums 16 products at a time like f16. */
+ * kept of f32; mma.sync, F 25: read, not measured. Accumulators captured on an H100 confirm wgmma of bf16, f16, tf32,
+ * e4m3 with f32 and of f16 with f16 results, and refute their neighbours (artifacts/reports/machine.md). That zero
+ * factors take no part and the floor are those of bf16 on an H100 (accumulate.h); for types whose products stay above
+ * 2^-60 the floor decides nothing. Deduced: mma.sync of fp8, which Hopper has no unit for, sums 16 products at a time
+ * like f16. */
 #ifndef FO_REFERENCE_FUSED_SUM_H
 #define FO_REFERENCE_FUSED_SUM_H
 

@@ -382,11 +382,10 @@ enum status model_subject(const struct subject *subject, struct executor *out, s
     struct wgmma_op op;
     struct layout a, d;
     if (subject->hardware_only)
-        return error_set(
-            e, STATUS_UNSUPPORTED,
-            "%s: a race, which the model has not; use --on gpu, or give the kernel's PTX as module: to the "
-            "PTX machine (kernels/README.md)",
-            subject->name);
+        return error_set(e, STATUS_UNSUPPORTED,
+                         "%s: a race, which the model has not; use --on gpu, or give the kernel's PTX "
+                         "as module: to the PTX machine (kernels/README.md)",
+                         subject->name);
     enum status s = wgmma_parse("wgmma.m64n64k16.f32.bf16.bf16.rs", &op, e);
     if (s == STATUS_OK)
         s = fragment_map(&op, FRAGMENT_A, &a, e);

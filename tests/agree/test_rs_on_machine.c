@@ -20,6 +20,7 @@
 
 enum {
     SKIPPED = 77,
+    PROBLEMS = 6, /* of random ones: each fault shows in one */
     WARPS = 4,
     REGISTERS = 4, /* of A, of one thread and wgmma */
     SITES = 8,     /* wgmma in the text of a kernel: one K tile */
@@ -178,10 +179,10 @@ static void machine_run_of_the_production_kernel_gives_the_bits_of_the_model(voi
         struct both b;
         struct executor x;
         both_open(cases[i].subject, cases[i].order, &b, &x);
-        assert_true(ask_identity(&x, 21, 48, 64, 3));
-        assert_true(ask_coded(&x, 5, 48, 64, 3));
-        assert_int_equal(ask_problems(&x, PROBLEMS_OF(8)), 0);
-        assert_true(b.outputs > 100000);
+        assert_true(i > 0 || ask_identity(&x, 21, 48, 64, 3));
+        assert_true(i > 0 || ask_coded(&x, 5, 48, 64, 3));
+        assert_int_equal(ask_problems(&x, PROBLEMS), 0);
+        assert_true(b.outputs > 50000);
         print_message("%s, %s: %zu outputs, %" PRIu64 " wgmma\n", cases[i].subject,
                       cases[i].order == VM_LATE ? "late" : "early", b.outputs, rs_ptx_report(&b.machine)->wgmma);
         both_close(&b);
@@ -201,7 +202,7 @@ static void machine_run_of_planted_faults_gives_the_bits_of_the_model(void **sta
             continue;
         snprintf(name, sizeof name, "rs+%s", f->id);
         both_open(name, VM_LATE, &b, &x);
-        if (ask_problems(&x, PROBLEMS_OF(8)) == 0)
+        if (ask_problems(&x, PROBLEMS) == 0)
             fail_msg("%s was not to be seen", name);
         outputs += b.outputs;
         both_close(&b);
@@ -281,13 +282,20 @@ static void machine_run_without_a_proxy_fence_is_a_hazard_of_every_wgmma(void **
 
 static void machine_run_with_a_overwritten_is_a_hazard_of_every_register_and_wrong(void **state)
 {
-    const uint32_t last = line_with("wgmma.commit_group", line_with(".entry _Z22rs_gemm_planted_kernel", 0));
+    const uint32_t kernel = line_with(".entry _Z22rs_gemm_planted_kernel", 0);
+    const uint32_t commit = line_with("wgmma.commit_group", kernel);
     (void)state;
     for (int order = VM_LATE; order <= VM_EARLY; order++) {
         struct raced r;
         race("rs+F44", (enum vm_order)order, &r);
-        want_hazards(&r.report, "A register overwritten in flight", "not.b32", last, A_REGISTERS,
+        want_hazards(&r.report, "A register overwritten in flight", "not.b32", commit, A_REGISTERS,
                      r.wgmma * WARPS * REGISTERS);
+        for (uint32_t h = 0, wgmma = kernel; h < A_REGISTERS; h++) {
+            char reader[60];
+            wgmma = h % REGISTERS ? wgmma : line_with("wgmma.mma_async", wgmma);
+            snprintf(reader, sizeof reader, "A of the wgmma of line %u,", wgmma);
+            assert_non_null(strstr(r.report.hazard[h].text, reader));
+        }
         assert_true(order == VM_EARLY || r.wrong > 4000);
     }
 }

@@ -67,9 +67,9 @@ entry() {
                            "out", "status", {"u64": 0}]}$2]}
 JSON
 }
-# planted ORDER: struct rs_fault with this pack order, and zeros.
+# planted ORDER [RACES]: struct rs_fault with this pack order, zeros, and no_proxy_fence and a_overwritten.
 planted() {
-    members=$(for byte in $1 $(seq 24 | sed 's/.*/0/'); do printf ', {"u8": %d}' "$byte"; done)
+    members=$(for byte in $1 $(seq 22 | sed 's/.*/0/') ${2:-0 0}; do printf ', {"u8": %d}' "$byte"; done)
     entry rs_gemm_planted ", {\"struct\": [${members#, }]}"
 }
 entry rs_gemm ""
@@ -85,4 +85,14 @@ planted "0 4 1 5 3 7 6 2"
 run 1 diagnose --subject "module:$rs.ptx" --shape 64,16,64 --on model
 says "verdict: differs: F01 a-order-rowpair"
 says "found       order v00 v04 v01 v05 v03 v07 v06 v02"
+# F38 and F44, which the model refuses.
+planted "0 1 4 5 2 3 6 7" "1 0"
+run 0 probe identity --subject "module:$rs.ptx" --shape 8,16,64 --on model
+says "hazards: line "
+says "shared memory read without a proxy fence"
+planted "0 1 4 5 2 3 6 7" "0 1"
+run 1 probe identity --subject "module:$rs.ptx" --shape 8,16,64 --on model
+says "hazards: line "
+says "A register overwritten in flight"
+trouble "module: to the PTX machine" probe identity --subject rs+F38 --shape 8,16,64 --on model
 finish
