@@ -28,6 +28,7 @@ static const char *const fates[] = {"not read", "breaks", "hangs", "equal", "cou
 
 struct tally {
     size_t fate[PTX_FATES], noted, noticed, map, faint, complete, sums, stage, open, alone, both;
+    size_t names, names_also; /* stages, summed over mutants that are not open */
 };
 
 static size_t up(size_t x, size_t multiple)
@@ -143,6 +144,8 @@ static void add(struct tally *t, const struct ptx_asked *a)
     t->sums += complete && sums_right(a);
     t->stage += stage_right(a);
     t->open += a->truth.open;
+    t->names += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages);
+    t->names_also += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages | a->also);
     t->alone += stage_right(a) && !(a->stages & ~a->truth.stages);
     t->both += right(a);
 }
@@ -167,7 +170,12 @@ static void print(const struct tally tally[MUTANTS_OPERATORS + 1])
         if (asked > 0)
             print_tally(mutants_operators[o].name, &tally[o]);
     }
-    print_tally("all", &tally[MUTANTS_OPERATORS]);
+    const struct tally *all = &tally[MUTANTS_OPERATORS];
+    size_t closed = all->fate[PTX_COUNTED] - all->open;
+    print_tally("all", all);
+    if (closed > 0)
+        printf("stages named: %.1f of %d in the mean, %.1f with those that outputs cannot tell from them\n",
+               (double)all->names / (double)closed, EXPLAIN_STAGES, (double)all->names_also / (double)closed);
 }
 
 /* A run in progress. */
