@@ -142,37 +142,6 @@ static enum explain_stage stage_behind_a(const struct source_map *m, size_t at)
     return value < SOURCE_CODES && source_value_point(m, value).n != at % m->N ? EXPLAIN_EPILOGUE : EXPLAIN_DESCRIPTOR;
 }
 
-/* Do two outputs of a tile show the sum of each other? Then accumulators were exchanged. */
-static bool exchanges(const struct explain_session *x, size_t at)
-{
-    uint32_t here = (uint32_t)(at % (x->m->P * x->m->N)), there = x->shows[here];
-    return there != here && there != RULE_UNSEEN && x->shows[there] == here &&
-           x->row[here / x->m->N].tile == x->row[there / x->m->N].tile && x->q->registers != EXPLAIN_A_WRONG;
-}
-
-/* Could an observation that nobody accounts for be that of another accumulator? */
-static bool may_be_accumulator(const struct explain_session *x, size_t at)
-{
-    const struct source_map *m = x->m;
-    uint32_t row = m->row[at], value = m->value[at];
-    size_t sweep = at / m->N / m->P;
-    return x->q->registers != EXPLAIN_A_WRONG && row < m->P && value < SOURCE_CODES &&
-           source_value_point(m, value).k == m->column[sweep * m->P + row];
-}
-
-/* And one of another accumulator be that of other operands? */
-static unsigned also_of(const struct explain_session *x, enum explain_stage stage, size_t at)
-{
-    const struct source_map *m = x->m;
-    if (m->value[at] >= SOURCE_CODES)
-        return 0;
-    if (stage != EXPLAIN_EPILOGUE)
-        return may_be_accumulator(x, at) ? 1u << EXPLAIN_EPILOGUE : 0;
-    if (m->row[at] != at / m->N % m->P)
-        return 1u << EXPLAIN_DESCRIPTOR | 1u << EXPLAIN_ROUTING;
-    return x->q->registers == EXPLAIN_A_UNKNOWN ? 1u << EXPLAIN_FRAGMENT : 0;
-}
-
 /* The stage in which an observation shows that nobody accounts for. */
 static enum explain_stage stage_of(const struct explain_session *x, size_t at, size_t p)
 {
@@ -182,7 +151,7 @@ static enum explain_stage stage_of(const struct explain_session *x, size_t at, s
         return row_is_written(m, at) ? EXPLAIN_EPILOGUE : EXPLAIN_ROUTING;
     if (x->row[p].expert < 0)
         return EXPLAIN_ROUTING;
-    if (exchanges(x, at))
+    if (explain_is_exchange(x, at))
         return EXPLAIN_EPILOGUE;
     if (row < m->P && row != p && x->rows_change)
         return EXPLAIN_DESCRIPTOR;
@@ -227,7 +196,7 @@ static void count_stages(struct explain_session *x, const bool claims[EXPLAIN_ST
     enum explain_stage stage = stage_of(x, i, p);
     struct explain_part *part = &x->x.part[stage];
     part->wrong++;
-    part->also |= also_of(x, stage, i);
+    part->also |= explain_stage_also(x, stage, i);
     for (int g = 0; g < EXPLAIN_STAGES && part->ambiguous < 0; g++)
         part->ambiguous = part->also >> g & 1 ? g : -1;
 }
@@ -309,8 +278,13 @@ static void judge_arithmetic(const struct explain_question *q, struct explanatio
     } else if (q->dense_differing > 0 && sources_right) {
         p->state = EXPLAIN_DIFFERS;
         p->wrong = q->dense_differing;
-        snprintf(p->what, sizeof p->what, "every product has the right factors, and %zu of %zu sums of them are wrong",
-                 q->dense_differing, q->dense_count);
+        /* A column of x is asked of few rows. */
+        if (x->observations > 0 && q->map->sweeps < q->map->K)
+            p->ambiguous = EXPLAIN_DESCRIPTOR;
+        snprintf(p->what, sizeof p->what,
+                 "every product that was asked has the right factors, and %zu of %zu sums are wrong%s",
+                 q->dense_differing, q->dense_count,
+                 p->ambiguous < 0 ? "" : " (or the descriptor, at a column of x that was not asked of this row)");
     } else if (q->dense_differing > 0 && x->sums_asked == 0) {
         p->state = EXPLAIN_UNDECIDED; /* the factors are wrong already */
     } else if (x->sums_predicted < x->sums_asked) {

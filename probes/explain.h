@@ -15,7 +15,8 @@
  * Each code of the map is one equation about a chain of these. They come apart like this.
  *
  * - The row that was found says everything about rows; k means the column of that row's 1 from then on. A row that
- *   depends on n too can only come out of the accumulators: epilogue. One that depends on p alone is epilogue when the
+ *   depends on n too comes out of the accumulators: epilogue, ambiguous with the descriptor unless n moves as well,
+ *   because warps that have features of their own may load x, too. One that depends on p alone is epilogue when the
  *   same table of the place in the tile serves every tile, else routing. A shift or a rotation is routing.
  * - The expert that value and scale agree about is routing. Where only one of the two has another expert, its address
  *   is wrong, and its rule is about m = e * N + n.
@@ -38,8 +39,13 @@
  *   alone, else values.
  * - Everything right and yet special weights give other sums: scales when every one of them is Inf where NaN is wanted
  *   (a scale of 255), else values, ambiguous with scales.
- * - Everything right and yet the dense product differs, or not the same twice: arithmetic. Where factors are wrong the
- *   sums of the dense product are held against those of the factors that were found: a check of the whole explanation
+ * - Observations that no rule accounts for count where they show. Two outputs of a tile that show the whole sum of each
+ *   other are exchanged accumulators: epilogue. Where only n or only the row moved, for some columns, it could be an
+ *   accumulator all the same, and `also` says so.
+ * - A product with the wrong sign says nothing of who took it that way: values, ambiguous with all that has a sign.
+ * - Everything right and yet the dense product differs, or not the same twice: arithmetic; ambiguous with the
+ *   descriptor, because a sweep asks one column of a row of x. Where factors are wrong the sums of the dense product
+ *   are held against those of the factors that were found: a check of the whole explanation
  *   on inputs that no code was read from.
  *
  * What is counted. An explanation predicts every code of the map. `wrong` of a stage: observations that the explanation

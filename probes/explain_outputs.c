@@ -35,3 +35,32 @@ enum status explain_outputs(struct explain_session *x, struct error *e)
     }
     return STATUS_OK;
 }
+
+bool explain_is_exchange(const struct explain_session *x, size_t at)
+{
+    uint32_t here = (uint32_t)(at % (x->m->P * x->m->N)), there = x->shows[here];
+    return there != here && there != RULE_UNSEEN && x->shows[there] == here &&
+           x->row[here / x->m->N].tile == x->row[there / x->m->N].tile && x->q->registers != EXPLAIN_A_WRONG;
+}
+
+/* Could an observation that nobody accounts for be that of another accumulator? */
+static bool may_be_accumulator(const struct explain_session *x, size_t at)
+{
+    const struct source_map *m = x->m;
+    uint32_t row = m->row[at], value = m->value[at];
+    size_t sweep = at / m->N / m->P;
+    return x->q->registers != EXPLAIN_A_WRONG && row < m->P && value < SOURCE_CODES &&
+           source_value_point(m, value).k == m->column[sweep * m->P + row];
+}
+
+unsigned explain_stage_also(const struct explain_session *x, enum explain_stage stage, size_t at)
+{
+    const struct source_map *m = x->m;
+    if (m->value[at] >= SOURCE_CODES)
+        return 0;
+    if (stage != EXPLAIN_EPILOGUE)
+        return may_be_accumulator(x, at) ? 1u << EXPLAIN_EPILOGUE : 0;
+    if (m->row[at] != at / m->N % m->P)
+        return 1u << EXPLAIN_DESCRIPTOR | 1u << EXPLAIN_ROUTING;
+    return x->q->registers == EXPLAIN_A_UNKNOWN ? 1u << EXPLAIN_FRAGMENT : 0;
+}

@@ -66,6 +66,11 @@ enum status explain_rows(struct explain_session *x, struct error *e);
 enum status explain_experts(struct explain_session *x, struct error *e);
 /* Whole sums at the places of others: fills x->shows. errors: STATUS_NO_MEMORY. */
 enum status explain_outputs(struct explain_session *x, struct error *e);
+/* Do two outputs of a tile show the sum of each other, and observation `at` is of one of them? Then accumulators were
+ * exchanged. */
+bool explain_is_exchange(const struct explain_session *x, size_t at);
+/* An observation that nobody accounts for shows in `stage`: the stages that could do the same, as bits. */
+unsigned explain_stage_also(const struct explain_session *x, enum explain_stage stage, size_t at);
 enum status explain_places(struct explain_session *x, struct error *e);
 enum status explain_holes(struct explain_session *x, struct error *e);
 enum status explain_pair_planes(struct explain_session *x, struct error *e);

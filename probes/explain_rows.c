@@ -172,7 +172,7 @@ static enum status rows_of_p(struct explain_session *x, const struct rows_found 
     return STATUS_OK;
 }
 
-/* Rows that depend on n too came out of the accumulators that way, and so did the features. */
+/* Rows that depend on n too came out of the accumulators that way, and so did the features, where they moved. */
 static enum status rows_of_p_and_n(struct explain_session *x, const struct rows_found *f, struct error *e)
 {
     struct rule_samples s;
@@ -185,8 +185,11 @@ static enum status rows_of_p_and_n(struct explain_session *x, const struct rows_
     if (fits)
         status = source_rule_fit(&s, "n", "t", &rule, &cost, e);
     rule_samples_free(&s);
-    if (status == STATUS_OK && fits)
-        give_rule(&x->model.epilogue, &rule, "n", "t", x->m->N);
+    if (status != STATUS_OK || !fits)
+        return status;
+    give_rule(&x->model.epilogue, &rule, "n", "t", x->m->N);
+    if (x->model.epilogue.at[0].family == RULE_IDENTITY) /* warps that each have features of their own load x, too */
+        x->x.part[EXPLAIN_EPILOGUE].ambiguous = EXPLAIN_DESCRIPTOR;
     return status;
 }
 

@@ -27,7 +27,8 @@ enum { SECONDS = 240, SIDECAR_SECONDS = 60, LEAST = 64, TRIES = 20 };
 static const char *const fates[] = {"not read", "breaks", "hangs", "equal", "counted", "trouble"};
 
 struct tally {
-    size_t fate[PTX_FATES], noted, noticed, map, complete, sums, stage, open, alone, both;
+    size_t fate[PTX_FATES], noted, noticed, map, faint, complete, sums, stage, open, alone, both;
+    size_t names, names_also; /* stages, summed over mutants that are not open */
 };
 
 static size_t up(size_t x, size_t multiple)
@@ -117,11 +118,12 @@ static void say(uint64_t seed, const struct ptx_change *c, const struct ptx_aske
         printf("%s: %s\n", fates[a->fate], a->why);
         return;
     }
-    printf("%s, map %s (%zu of %zu wrong, first %zu; %zu of %zu mixtures single; %zu scaled), explains %zu of %zu, "
+    printf("%s, map %s (%zu of %zu wrong, first %zu; %zu of %zu mixtures single; %zu scaled, %zu faint), explains %zu "
+           "of %zu, "
            "sums %zu of %zu, stage %s",
            a->noticed ? "noticed" : "NOT NOTICED", a->map_right ? "right" : "WRONG", a->map.wrong, a->map.observations,
-           a->map.first_wrong, a->map.single, a->map.mixtures, a->map.scaled, a->explained, a->wrong, a->sums_predicted,
-           a->sums_asked, stage_right(a) ? "right" : "WRONG");
+           a->map.first_wrong, a->map.single, a->map.mixtures, a->map.scaled, a->map.faint, a->explained, a->wrong,
+           a->sums_predicted, a->sums_asked, stage_right(a) ? "right" : "WRONG");
     say_stages("named", a->stages);
     say_stages("or", a->also & ~a->stages);
     say_stages("truth", a->truth.stages);
@@ -137,26 +139,30 @@ static void add(struct tally *t, const struct ptx_asked *a)
         return;
     t->noticed += a->noticed;
     t->map += a->map_right;
+    t->faint += a->map_right && a->map.faint > 0;
     t->complete += complete;
     t->sums += complete && sums_right(a);
     t->stage += stage_right(a);
     t->open += a->truth.open;
+    t->names += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages);
+    t->names_also += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages | a->also);
     t->alone += stage_right(a) && !(a->stages & ~a->truth.stages);
     t->both += right(a);
 }
 
 static void print_tally(const char *name, const struct tally *t)
 {
-    printf("%-21s %8zu %7zu %5zu %6zu (%zu) %7zu %7zu %5zu %5zu %4zu/%zu %6zu (%zu) %5zu\n", name,
+    printf("%-21s %8zu %7zu %5zu %6zu (%zu) %7zu %7zu %5zu (%zu) %5zu %4zu/%zu %6zu (%zu) %5zu\n", name,
            t->fate[PTX_UNREAD] + t->fate[PTX_TROUBLE], t->fate[PTX_BREAKS], t->fate[PTX_HANGS], t->fate[PTX_EQUAL],
-           t->noted, t->fate[PTX_COUNTED], t->noticed, t->map, t->stage, t->sums, t->complete, t->alone, t->open,
-           t->both);
+           t->noted, t->fate[PTX_COUNTED], t->noticed, t->map, t->faint, t->stage, t->sums, t->complete, t->alone,
+           t->open, t->both);
 }
 
 static void print(const struct tally tally[MUTANTS_OPERATORS + 1])
 {
-    printf("%-21s %8s %7s %5s %6s (%s) %7s %7s %5s %5s %s %6s (%s) %5s\n", "operator", "not read", "breaks", "hangs",
-           "equal", "noted", "counted", "noticed", "map", "stage", "sums/complete", "alone", "open", "both");
+    printf("%-21s %8s %7s %5s %6s (%s) %7s %7s %5s (%s) %5s %s %6s (%s) %5s\n", "operator", "not read", "breaks",
+           "hangs", "equal", "noted", "counted", "noticed", "map", "faint", "stage", "sums/complete", "alone", "open",
+           "both");
     for (int o = 0; o < MUTANTS_OPERATORS; o++) {
         size_t asked = 0;
         for (int f = 0; f < PTX_FATES; f++)
@@ -164,7 +170,12 @@ static void print(const struct tally tally[MUTANTS_OPERATORS + 1])
         if (asked > 0)
             print_tally(mutants_operators[o].name, &tally[o]);
     }
-    print_tally("all", &tally[MUTANTS_OPERATORS]);
+    const struct tally *all = &tally[MUTANTS_OPERATORS];
+    size_t closed = all->fate[PTX_COUNTED] - all->open;
+    print_tally("all", all);
+    if (closed > 0)
+        printf("stages named: %.1f of %d in the mean, %.1f with those that outputs cannot tell from them\n",
+               (double)all->names / (double)closed, EXPLAIN_STAGES, (double)all->names_also / (double)closed);
 }
 
 /* A run in progress. */

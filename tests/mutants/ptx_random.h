@@ -11,6 +11,7 @@ struct ptx_random {
     size_t scaled;              /* of these: times the same power of two in all planes */
     size_t blank;               /* zero in all planes, so that a factor would not show */
     size_t mixtures, single;    /* mixtures and unknown ones; of these: what one source gives after all */
+    size_t faint;               /* right but for a rest far below the smallest product: poison times a weight */
     size_t first_wrong;         /* observation */
 };
 

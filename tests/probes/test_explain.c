@@ -553,6 +553,7 @@ static void explain_run_right_sources_wrong_sums_arithmetic(void **state)
     q.dense_differing = 3;
     assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
     assert_int_equal(x.part[EXPLAIN_ARITHMETIC].state, EXPLAIN_DIFFERS);
+    assert_int_equal(x.part[EXPLAIN_ARITHMETIC].ambiguous, EXPLAIN_DESCRIPTOR);
     assert_int_equal(x.part[EXPLAIN_VALUES].state, EXPLAIN_CONFORMS);
     explanation_free(&x);
     q.dense_differing = 0;

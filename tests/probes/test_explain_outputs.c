@@ -13,14 +13,14 @@ static const uint32_t starts[] = {0, P};
 static const int32_t ids[] = {0};
 static const struct segments single = {P, 1, 1, starts, ids};
 
-/* Output (p, n) shows what (p1, n1) should; columns from `from` on. */
-static void show(struct source_map *m, uint32_t p, uint32_t n, uint32_t p1, uint32_t n1, uint32_t from)
+/* Output (p, n) shows what (p1, n1) should, of column k ^ move; columns from `from` on. */
+static void show(struct source_map *m, uint32_t p, uint32_t n, uint32_t p1, uint32_t n1, uint32_t from, uint32_t move)
 {
     for (size_t s = 0; s < m->sweeps; s++) {
         size_t i = source_map_at(m, s, p, n);
         if (m->column[s * m->P + p1] < from)
             continue;
-        m->value[i] = source_wanted_value(m, s, p1, n1);
+        m->value[i] = source_wanted_value(m, s, p1, n1) ^ move;
         m->scale[i] = source_wanted_scale(m, s, p1, n1);
         m->row[i] = source_wanted_row(m, s, p1, n1);
     }
@@ -35,6 +35,7 @@ struct outputs_case {
     enum explain_stage stage;
     int ambiguous;
     unsigned also;
+    uint32_t move; /* of the column */
 };
 
 static unsigned named(const struct explanation *x)
@@ -58,9 +59,10 @@ static void explain_run_output_of_another_stage_by_what_moved(void **state)
          EXPLAIN_A_UNKNOWN,
          EXPLAIN_EPILOGUE,
          EXPLAIN_FRAGMENT,
-         IS(FRAGMENT)},
-        {"exchanged features, A right", {5, 3}, {5, 11}, true, 0, EXPLAIN_A_RIGHT, EXPLAIN_EPILOGUE, -1, 0},
-        {"exchanged features, A wrong", {5, 3}, {5, 11}, true, 0, EXPLAIN_A_WRONG, EXPLAIN_FRAGMENT, -1, 0},
+         IS(FRAGMENT),
+         0},
+        {"exchanged features, A right", {5, 3}, {5, 11}, true, 0, EXPLAIN_A_RIGHT, EXPLAIN_EPILOGUE, -1, 0, 0},
+        {"exchanged features, A wrong", {5, 3}, {5, 11}, true, 0, EXPLAIN_A_WRONG, EXPLAIN_FRAGMENT, -1, 0, 0},
         {"exchanged rows",
          {5, 3},
          {13, 3},
@@ -69,8 +71,18 @@ static void explain_run_output_of_another_stage_by_what_moved(void **state)
          EXPLAIN_A_UNKNOWN,
          EXPLAIN_EPILOGUE,
          EXPLAIN_DESCRIPTOR,
-         IS(DESCRIPTOR) | IS(ROUTING)},
-        {"found twice", {5, 3}, {5, 11}, false, 0, EXPLAIN_A_UNKNOWN, EXPLAIN_FRAGMENT, EXPLAIN_EPILOGUE, IS(EPILOGUE)},
+         IS(DESCRIPTOR) | IS(ROUTING),
+         0},
+        {"found twice",
+         {5, 3},
+         {5, 11},
+         false,
+         0,
+         EXPLAIN_A_UNKNOWN,
+         EXPLAIN_FRAGMENT,
+         EXPLAIN_EPILOGUE,
+         IS(EPILOGUE),
+         0},
         {"for some columns",
          {5, 3},
          {5, 11},
@@ -79,7 +91,9 @@ static void explain_run_output_of_another_stage_by_what_moved(void **state)
          EXPLAIN_A_UNKNOWN,
          EXPLAIN_FRAGMENT,
          EXPLAIN_EPILOGUE,
-         IS(EPILOGUE)},
+         IS(EPILOGUE),
+         0},
+        {"exchanged, of other columns", {5, 3}, {5, 11}, true, 0, EXPLAIN_A_UNKNOWN, EXPLAIN_FRAGMENT, -1, 0, 1},
     };
     size_t ran = 0;
     for (; ran < sizeof cases / sizeof *cases; ran++) {
@@ -89,9 +103,9 @@ static void explain_run_output_of_another_stage_by_what_moved(void **state)
         case_make(&(struct synthetic_kernel){0}, &single, N, K, &m);
         for (uint32_t i = 0; i < 2; i++) {
             uint32_t p = 16 * i * (1 + i), n = 17 * i;
-            show(&m, c->at[0] + p, c->at[1] + n, c->to[0] + p, c->to[1] + n, c->from);
+            show(&m, c->at[0] + p, c->at[1] + n, c->to[0] + p, c->to[1] + n, c->from, c->move);
             if (c->both)
-                show(&m, c->to[0] + p, c->to[1] + n, c->at[0] + p, c->at[1] + n, c->from);
+                show(&m, c->to[0] + p, c->to[1] + n, c->at[0] + p, c->at[1] + n, c->from, c->move);
         }
         struct explain_question q = case_question(&m);
         q.registers = c->a;
