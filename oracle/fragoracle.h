@@ -187,7 +187,7 @@ struct fo_diagnose_options {
     uint64_t seed;       /* of the dense product */
     const char *on;
     const char *out; /* folder for diagnosis.json and pictures; NULL writes nothing */
-    int unnamed;     /* leave the known faults out: only what the kernel implements, stage by stage, from its source map */
+    int unnamed; /* leave the known faults out: only what the kernel implements, stage by stage, from its source map */
     fo_progress *progress;
     void *context;
 };

@@ -44,6 +44,10 @@ static enum status check_limits(const struct executor *subject, const struct cod
     if (o->N % n != 0 || o->K % k != 0)
         return error_set(e, STATUS_BAD_ARGUMENT, "%s wants N %% %u == 0 and K %% %u == 0, not N = %zu, K = %zu",
                          subject->subject, n, k, o->N, o->K);
+    if ((l->only_P && o->P != l->only_P) || (l->only_N && o->N != l->only_N) || (l->only_K && o->K != l->only_K))
+        return error_set(e, STATUS_BAD_ARGUMENT, "%s was made for one shape: P,N,K = %llu,%llu,%llu (0: any)",
+                         subject->subject, (unsigned long long)l->only_P, (unsigned long long)l->only_N,
+                         (unsigned long long)l->only_K);
     if (l->most_P && o->P > l->most_P)
         return error_set(e, STATUS_BAD_ARGUMENT, "%s takes at most %llu rows, not P = %zu", subject->subject,
                          (unsigned long long)l->most_P, o->P);

@@ -48,6 +48,7 @@ void run_report_add(struct run_report *total, const struct run_report *r);
 struct executor_limits {
     uint32_t multiple_N, multiple_K; /* N and K must be multiples of these; 0 is 1 */
     uint64_t most_P;                 /* rows of one launch; 0: no limit */
+    uint64_t only_P, only_N, only_K; /* the one extent that it was made for; 0: any */
     bool no_scales;                  /* weights of a type without block scales: every scale must be 2^0 */
     bool no_segments;                /* a dense product: one expert, one segment of all rows */
     bool no_status;                  /* bad segments are not reported: legal ones only */

@@ -29,6 +29,7 @@ const char *explain_effect_name(enum explain_effect x)
                                         "computed",
                                         "infinite",
                                         "NaN",
+                                        "negated",
                                         "without its sign",
                                         "the largest finite number",
                                         "scaled",
@@ -116,6 +117,7 @@ static void session_end(struct explain_session *x)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         source_rule_free(rules[i]);
     free(x->row);
+    free(x->shows);
     free(x->experts_of);
     explanation_free(&x->x);
 }
@@ -140,6 +142,37 @@ static enum explain_stage stage_behind_a(const struct source_map *m, size_t at)
     return value < SOURCE_CODES && source_value_point(m, value).n != at % m->N ? EXPLAIN_EPILOGUE : EXPLAIN_DESCRIPTOR;
 }
 
+/* Do two outputs of a tile show the sum of each other? Then accumulators were exchanged. */
+static bool exchanges(const struct explain_session *x, size_t at)
+{
+    uint32_t here = (uint32_t)(at % (x->m->P * x->m->N)), there = x->shows[here];
+    return there != here && there != RULE_UNSEEN && x->shows[there] == here &&
+           x->row[here / x->m->N].tile == x->row[there / x->m->N].tile && x->q->registers != EXPLAIN_A_WRONG;
+}
+
+/* Could an observation that nobody accounts for be that of another accumulator? */
+static bool may_be_accumulator(const struct explain_session *x, size_t at)
+{
+    const struct source_map *m = x->m;
+    uint32_t row = m->row[at], value = m->value[at];
+    size_t sweep = at / m->N / m->P;
+    return x->q->registers != EXPLAIN_A_WRONG && row < m->P && value < SOURCE_CODES &&
+           source_value_point(m, value).k == m->column[sweep * m->P + row];
+}
+
+/* And one of another accumulator be that of other operands? */
+static unsigned also_of(const struct explain_session *x, enum explain_stage stage, size_t at)
+{
+    const struct source_map *m = x->m;
+    if (m->value[at] >= SOURCE_CODES)
+        return 0;
+    if (stage != EXPLAIN_EPILOGUE)
+        return may_be_accumulator(x, at) ? 1u << EXPLAIN_EPILOGUE : 0;
+    if (m->row[at] != at / m->N % m->P)
+        return 1u << EXPLAIN_DESCRIPTOR | 1u << EXPLAIN_ROUTING;
+    return x->q->registers == EXPLAIN_A_UNKNOWN ? 1u << EXPLAIN_FRAGMENT : 0;
+}
+
 /* The stage in which an observation shows that nobody accounts for. */
 static enum explain_stage stage_of(const struct explain_session *x, size_t at, size_t p)
 {
@@ -149,6 +182,8 @@ static enum explain_stage stage_of(const struct explain_session *x, size_t at, s
         return row_is_written(m, at) ? EXPLAIN_EPILOGUE : EXPLAIN_ROUTING;
     if (x->row[p].expert < 0)
         return EXPLAIN_ROUTING;
+    if (exchanges(x, at))
+        return EXPLAIN_EPILOGUE;
     if (row < m->P && row != p && x->rows_change)
         return EXPLAIN_DESCRIPTOR;
     if (row < m->P && row != p)
@@ -187,8 +222,14 @@ static void count_stages(struct explain_session *x, const bool claims[EXPLAIN_ST
         x->x.part[g].explained++;
         blamed = true;
     }
-    if (!predicted && !blamed)
-        x->x.part[stage_of(x, i, p)].wrong++;
+    if (predicted || blamed)
+        return;
+    enum explain_stage stage = stage_of(x, i, p);
+    struct explain_part *part = &x->x.part[stage];
+    part->wrong++;
+    part->also |= also_of(x, stage, i);
+    for (int g = 0; g < EXPLAIN_STAGES && part->ambiguous < 0; g++)
+        part->ambiguous = part->also >> g & 1 ? g : -1;
 }
 
 static void count(struct explain_session *x)
@@ -350,6 +391,8 @@ enum status explain_run(const struct explain_question *q, struct explanation *ou
         status = explain_places(&x, e);
     if (status == STATUS_OK)
         status = explain_holes(&x, e);
+    if (status == STATUS_OK)
+        status = explain_outputs(&x, e);
     if (status == STATUS_OK) {
         count(&x);
         status = explain_pair_planes(&x, e);

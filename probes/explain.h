@@ -107,6 +107,7 @@ enum explain_effect {
     EXPLAIN_IS_COMPUTED, /* a row that no segment covers */
     EXPLAIN_IS_INF,
     EXPLAIN_IS_NAN,
+    EXPLAIN_IS_NEGATED,
     EXPLAIN_IS_POSITIVE, /* the sign is lost */
     EXPLAIN_IS_LARGEST,  /* the largest finite bf16, sign kept */
     EXPLAIN_IS_SCALED,   /* times 2^`exponent` */

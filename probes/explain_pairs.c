@@ -38,6 +38,7 @@ struct pairs {
     uint8_t *special;     /* [planes][N]: of the weights as they were given: some pair of the row is not finite */
     uint8_t *side;        /* [planes][each] */
     uint8_t *explained;   /* [planes][each] */
+    uint8_t *muddled;     /* [N]: some output of this feature is not what the rules say, so its row of A is not known */
     bool of_result;       /* only the class of the result is asked */
 };
 
@@ -82,6 +83,17 @@ static void find_specials(struct pairs *c)
                 uint32_t scale = q->scale(m, plane, (struct source_point){0, n, k / BLOCK}, q->no_scales);
                 c->special[plane * m->N + n] |= !isfinite(decode(code, scale));
             }
+}
+
+static void find_muddled(struct pairs *c)
+{
+    const struct explain_session *x = c->x;
+    const struct source_map *m = x->m;
+    for (size_t i = 0; i < c->each; i++) {
+        size_t n = i % m->N, p = i / m->N % m->P, s = i / m->N / m->P;
+        if (!explain_agrees(x, explain_predict(x, EXPLAIN_STAGES, explain_columns(x, s), p, n), i))
+            c->muddled[n] = 1;
+    }
 }
 
 /* needs: the sources of observation i are known. */
@@ -129,6 +141,8 @@ static bool pair_get(const struct pairs *c, size_t plane, size_t i, struct pair 
     r.right = r.weight == 0 ? 0 : r.weight;           /* a sum is never -0 */
     if (who == NOBODY && row_is_special(c, plane, i)) /* by a weight that no output showed */
         return false;
+    if (c->muddled[i % m->N] && (who != NOBODY || row_is_special(c, plane, i)))
+        return false;
     if (who != NOBODY && who != column_of_a(c->x, &o))
         r.right = NAN;
     if (who != NOBODY && isfinite(r.weight)) {
@@ -158,6 +172,8 @@ static float with_effect(const struct pair *p, enum explain_effect effect, int e
         return copysignf(INFINITY, p->code & FP4_SIGN ? -1.0F : 1.0F);
     case EXPLAIN_IS_NAN:
         return NAN;
+    case EXPLAIN_IS_NEGATED:
+        return -x;
     case EXPLAIN_IS_POSITIVE:
         return fabsf(x);
     case EXPLAIN_IS_LARGEST:
@@ -268,12 +284,51 @@ static int first_factor(const struct pairs *c)
     return 0;
 }
 
+static bool is_negated(const struct pair *p)
+{
+    return p->own && p->right != 0 && p->found == -p->right;
+}
+
+/* Is a result negative that should be positive? A lost sign has none. */
+static bool negates(const struct pairs *c)
+{
+    for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
+        struct pair p;
+        if (pair_get(c, j / c->each, j % c->each, &p) && p.right > 0 && is_negated(&p))
+            return true;
+    }
+    return false;
+}
+
+/* The sign of a product: the weight's, that of x, that of the sum, or that with which the instruction takes them. */
+static void doubt_sign(struct explain_part *part, enum explain_stage stage)
+{
+    const unsigned any = 1u << EXPLAIN_VALUES | 1u << EXPLAIN_DESCRIPTOR | 1u << EXPLAIN_EPILOGUE;
+    if (part->ambiguous < 0)
+        part->ambiguous = EXPLAIN_ARITHMETIC;
+    part->also |= (any | 1u << EXPLAIN_ARITHMETIC) & ~(1u << stage);
+}
+
+/* Ahead of the lost sign, which accounts for half of it. */
+static enum status find_negated(struct pairs *c, struct error *e)
+{
+    enum explain_stage stage = c->x->q->registers == EXPLAIN_A_RIGHT ? EXPLAIN_EPILOGUE : EXPLAIN_VALUES;
+    struct explain_part *part = &c->x->x.part[stage];
+    int sets = part->sets;
+    if (!negates(c))
+        return STATUS_OK;
+    enum status status = try_effect(c, EXPLAIN_IS_NEGATED, 0, false, e);
+    if (status == STATUS_OK && part->sets > sets)
+        doubt_sign(part, stage);
+    return status;
+}
+
 static enum status find_effects(struct pairs *c, struct error *e)
 {
     static const enum explain_effect effects[] = {EXPLAIN_IS_ZERO, EXPLAIN_IS_INF, EXPLAIN_IS_NAN, EXPLAIN_IS_POSITIVE,
                                                   EXPLAIN_IS_LARGEST};
     enum { EFFECTS = sizeof effects / sizeof *effects, MOST_FACTORS = 4 };
-    enum status status = STATUS_OK;
+    enum status status = find_negated(c, e);
     /* A clamp of results first: it takes no notice of what made them. */
     for (int i = 0; i < EFFECTS && c->x->q->registers != EXPLAIN_A_WRONG && status == STATUS_OK; i++)
         status = try_effect(c, effects[i], 0, true, e);
@@ -299,7 +354,7 @@ static bool mixed(size_t count[][2], size_t rows)
 /* What no effect says. Where a scale is wrong under every code but zero, and others are under none, it is the scale. */
 static void count_rest(struct pairs *c)
 {
-    size_t rest = 0, asked = 0, by_scale[256][2] = {{0}}, by_code[FP4_CODES][2] = {{0}};
+    size_t rest = 0, negated = 0, asked = 0, by_scale[256][2] = {{0}}, by_code[FP4_CODES][2] = {{0}};
     for (size_t j = 0; j < c->x->q->pairs.planes * c->each; j++) {
         struct pair p;
         if (!pair_get(c, j / c->each, j % c->each, &p))
@@ -307,6 +362,7 @@ static void count_rest(struct pairs *c)
         asked++;
         bool wrong = !c->explained[j] && !same(p.found, p.right);
         rest += wrong;
+        negated += wrong && is_negated(&p);
         if (!p.own || p.code % FP4_SIGN == 0)
             continue;
         by_scale[p.scale][wrong]++;
@@ -317,9 +373,11 @@ static void count_rest(struct pairs *c)
     bool scales = !mixed(by_scale, 256), codes = !mixed(by_code, FP4_CODES);
     if (c->x->q->registers == EXPLAIN_A_RIGHT)
         stage = EXPLAIN_EPILOGUE;
-    else if (scales && !codes)
+    else if (scales && !codes && negated < rest)
         stage = EXPLAIN_SCALES;
-    if (rest > 0 && scales == codes && stage == EXPLAIN_VALUES && parts[stage].ambiguous < 0)
+    if (rest > 0 && negated == rest && c->x->q->registers == EXPLAIN_A_UNKNOWN && stage == EXPLAIN_VALUES)
+        doubt_sign(&parts[stage], stage);
+    else if (rest > 0 && scales == codes && stage == EXPLAIN_VALUES && parts[stage].ambiguous < 0)
         parts[stage].ambiguous = EXPLAIN_SCALES;
     parts[stage].observations += asked;
     parts[stage].wrong += rest;
@@ -338,12 +396,14 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
     c.culprit_at = malloc(planes * m->N * sizeof *c.culprit_at);
     c.row_scale = calloc(planes, m->N);
     c.special = calloc(planes, m->N);
+    c.muddled = calloc(m->N, 1);
     c.side = malloc(planes * c.each);
     c.explained = calloc(planes, c.each);
-    if (!c.culprit || !c.culprit_at || !c.row_scale || !c.special || !c.side || !c.explained) {
+    if (!c.culprit || !c.culprit_at || !c.row_scale || !c.special || !c.muddled || !c.side || !c.explained) {
         status = error_set(e, STATUS_NO_MEMORY, "no memory for %zu pair planes", planes);
     } else {
         memset(c.culprit, 0xff, planes * m->N * sizeof *c.culprit);
+        find_muddled(&c);
         find_specials(&c);
         find_culprits(&c);
         status = find_effects(&c, e);
@@ -354,6 +414,7 @@ enum status explain_pair_planes(struct explain_session *x, struct error *e)
     free(c.culprit_at);
     free(c.row_scale);
     free(c.special);
+    free(c.muddled);
     free(c.side);
     free(c.explained);
     return status;

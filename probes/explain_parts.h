@@ -44,7 +44,8 @@ struct explain_session {
     uint32_t tokens;         /* of one tile */
     struct explain_row *row; /* [P] */
     bool asked, scales_asked;
-    bool rows_change;     /* the row behind some output changes with the column that is asked */
+    bool rows_change; /* the row behind some output changes with the column that is asked */
+    uint32_t *shows;  /* [P][N]: the output p' * N + n' whose sum stands here in every sweep; RULE_UNSEEN: of no one */
     uint32_t *experts_of; /* [P]: what experts value and scale agree about, or RULE_UNSEEN */
     struct explain_model model;
     struct explanation x;
@@ -63,6 +64,8 @@ bool explain_place(const struct explain_session *x, size_t s, size_t p, size_t n
 
 enum status explain_rows(struct explain_session *x, struct error *e);
 enum status explain_experts(struct explain_session *x, struct error *e);
+/* Whole sums at the places of others: fills x->shows. errors: STATUS_NO_MEMORY. */
+enum status explain_outputs(struct explain_session *x, struct error *e);
 enum status explain_places(struct explain_session *x, struct error *e);
 enum status explain_holes(struct explain_session *x, struct error *e);
 enum status explain_pair_planes(struct explain_session *x, struct error *e);

@@ -84,6 +84,12 @@ int identity_pass_is_special(const struct identity_options *o, size_t K, size_t 
     return !o->historical && !o->no_special && pass + 1 == identity_passes(o, K);
 }
 
+/* 1, -1, 2, -2, 4, ... : rows p and p + K hold their 1 at the same column, and must not pass for each other. */
+static struct bf16 one_of_row(size_t turn)
+{
+    return (struct bf16){(uint16_t)(BF16_ONE + (turn / 2 % 8 << BF16_MANTISSA_BITS) + (turn % 2 ? BF16_SIGN : 0))};
+}
+
 void identity_activations(const struct identity_options *o, size_t K, size_t pass, struct bf16 *x)
 {
     bool special = identity_pass_is_special(o, K, pass);
@@ -91,7 +97,7 @@ void identity_activations(const struct identity_options *o, size_t K, size_t pas
     memset(x, 0, o->P * K * sizeof *x);
     for (size_t p = 0; p < o->P; p++) {
         if (!special)
-            x[p * K + (p + shift) % K].bits = BF16_ONE;
+            x[p * K + (p + shift) % K] = one_of_row(o->historical ? 0 : p / K);
         for (size_t k = 0; special && k < K; k++)
             x[p * K + k].bits = (uint16_t)(BF16_ONE | (p % 2 ? BF16_SIGN : 0));
     }

@@ -3,8 +3,9 @@
  *
  * historical   the seed's case: one expert, x[p][p] = 1, one pass. Needs P <= K.
  * full         the default. Passes s = 0 .. ceil(K/T)-1 with x[p][(p + s*T) % K] = 1, where T is the length of the
- *              longest segment, made odd; then one pass `special` over weights_make(WEIGHTS_SPECIAL) with rows of all 1
- *              and of all -1 in turn, where scales of 255 and pairs that overflow must give NaN and Inf exactly there.
+ *              longest segment, made odd (rows from K on hold -1, 2, -2, 4 .. instead, another for every K rows); then
+ * one pass `special` over weights_make(WEIGHTS_SPECIAL) with rows of all 1 and of all -1 in turn, where scales of 255
+ * and pairs that overflow must give NaN and Inf exactly there.
  *
  * What the full probe covers: every k is asked of the expert of the longest segment, which holds more than half of the
  * rows. A segment of r other rows asks r * ceil(K/T) pairs of a row and a k; a single row asks ceil(K/T) different k,

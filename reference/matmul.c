@@ -5,44 +5,47 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reference/accumulate_tile.h"
 #include "reference/mxfp4.h"
 #include "reference/number.h"
 
-enum { STEP = 16 };
+enum { STEP = ACCUMULATE_TERMS, LANES = ACCUMULATE_LANES };
 
-/* The rows of x taken apart once, and which of their steps have an activation other than zero. */
+/* The rows of x taken apart once, step by step, and which of their steps have an activation other than zero. */
 struct activations {
-    size_t K, steps;
-    struct accumulate_operand *operand; /* [P,K] */
-    bool *busy;                         /* [P,steps] */
+    size_t P, K, steps;
+    struct accumulate_line *line; /* [steps][P] */
+    bool *busy;                   /* [steps][P] */
 };
 
-/* One thread's room for one row of weights. */
-struct weight_row {
-    struct bf16 *value;                 /* [K] */
-    struct accumulate_operand *operand; /* [K] */
-    bool *busy;                         /* [steps]: holds a weight that is not finite */
+/* One thread's room for 16 rows of weights and what they multiply. */
+struct room {
+    struct bf16 *value; /* [16][K] */
+    float *d;           /* [P][16] */
 };
 
 /* All that a call allocates. */
 struct work {
     struct activations x;
-    struct weight_row *row; /* one a thread */
+    struct room *room; /* one a thread */
     int threads;
-    size_t *rows; /* [P]: the rows of x that the current weights multiply */
+    /* The rows of x that the current weights multiply: all, and in each step those that are busy. */
+    uint32_t *rows;                    /* [P] */
+    uint32_t *busy_rows, *busy_counts; /* [steps][P], [steps] */
 };
 
 static void work_free(struct work *w)
 {
-    free(w->x.operand);
+    free(w->x.line);
     free(w->x.busy);
     free(w->rows);
-    for (int t = 0; w->row && t < w->threads; t++) {
-        free(w->row[t].value);
-        free(w->row[t].operand);
-        free(w->row[t].busy);
+    free(w->busy_rows);
+    free(w->busy_counts);
+    for (int t = 0; w->room && t < w->threads; t++) {
+        free(w->room[t].value);
+        free(w->room[t].d);
     }
-    free(w->row);
+    free(w->room);
 }
 
 /* calloc that gives a pointer for nothing, too, so that NULL always means no memory. */
@@ -51,56 +54,102 @@ static void *allocate(size_t n, size_t size)
     return calloc(n ? n : 1, size);
 }
 
+static void take_apart(struct activations *a, const struct bf16 *x)
+{
+    for (size_t p = 0; p < a->P; p++)
+        for (size_t step = 0; step < a->steps; step++) {
+            const struct bf16 *from = x + p * a->K + step * STEP;
+            struct accumulate_operand operand[STEP];
+            const size_t at = step * a->P + p;
+            accumulate_prepare(from, STEP, operand);
+            accumulate_pack_line(operand, &a->line[at]);
+            for (size_t k = 0; k < STEP; k++)
+                a->busy[at] |= (from[k].bits & ~BF16_SIGN) != 0;
+        }
+}
+
 static enum status work_make(struct work *w, const struct bf16 *x, size_t P, size_t K, struct error *e)
 {
-    size_t steps = K / STEP;
-    *w = (struct work){.x = {.K = K, .steps = steps}, .threads = omp_get_max_threads()};
-    bool ok = P <= SIZE_MAX / sizeof(size_t) / (K + 1);
+    const size_t steps = K / STEP;
+    *w = (struct work){.x = {.P = P, .K = K, .steps = steps}, .threads = omp_get_max_threads()};
+    bool ok = P <= UINT32_MAX && P <= SIZE_MAX / sizeof *w->x.line / (K + LANES) && K <= SIZE_MAX / (LANES + 2);
     if (ok) {
-        w->row = allocate((size_t)w->threads, sizeof *w->row);
+        w->room = allocate((size_t)w->threads, sizeof *w->room);
         w->rows = allocate(P, sizeof *w->rows);
-        w->x.operand = allocate(P * K, sizeof *w->x.operand);
-        w->x.busy = allocate(P * steps, sizeof *w->x.busy);
-        ok = w->row && w->rows && w->x.operand && w->x.busy;
+        w->busy_rows = allocate(steps * P, sizeof *w->busy_rows);
+        w->busy_counts = allocate(steps, sizeof *w->busy_counts);
+        w->x.line = allocate(steps * P, sizeof *w->x.line);
+        w->x.busy = allocate(steps * P, sizeof *w->x.busy);
+        ok = w->room && w->rows && w->busy_rows && w->busy_counts && w->x.line && w->x.busy;
     }
     for (int t = 0; ok && t < w->threads; t++) {
-        struct weight_row *row = &w->row[t];
-        row->value = allocate(K, sizeof *row->value);
-        row->operand = allocate(K, sizeof *row->operand);
-        row->busy = allocate(steps, sizeof *row->busy);
-        ok = row->value && row->operand && row->busy;
+        w->room[t].value = allocate(LANES * K, sizeof *w->room[t].value);
+        w->room[t].d = allocate(LANES * P, sizeof *w->room[t].d);
+        ok = w->room[t].value && w->room[t].d;
     }
     if (!ok) {
         work_free(w);
         return error_set(e, STATUS_NO_MEMORY, "no memory to multiply %zu rows of %zu activations", P, K);
     }
-
-    accumulate_prepare(x, P * K, w->x.operand);
-    for (size_t i = 0; i < P * K; i++)
-        if (x[i].bits & ~BF16_SIGN)
-            w->x.busy[i / STEP] = true;
+    take_apart(&w->x, x);
     return STATUS_OK;
 }
 
-static void weight_row_prepare(struct weight_row *row, const struct bf16 *value, size_t K)
+/* Of the first `count` of w->rows, those that are busy in each step. */
+static void find_busy(struct work *w, size_t count)
 {
-    accumulate_prepare(value, K, row->operand);
-    memset(row->busy, 0, K / STEP * sizeof *row->busy);
-    for (size_t k = 0; k < K; k++)
-        if ((value[k].bits & BF16_EXPONENT) == BF16_EXPONENT)
-            row->busy[k / STEP] = true;
+    for (size_t step = 0; step < w->x.steps; step++) {
+        const bool *busy = w->x.busy + step * w->x.P;
+        uint32_t *list = w->busy_rows + step * w->x.P, n = 0;
+        for (size_t i = 0; i < count; i++)
+            if (busy[w->rows[i]])
+                list[n++] = w->rows[i];
+        w->busy_counts[step] = n;
+    }
 }
 
-/* One output element. A step is left out where neither side is busy: zeros times finite weights add nothing. */
-static struct bf16 dot(const struct activations *x, size_t p, const struct weight_row *w)
+static bool any_special(const struct bf16 *value, size_t lanes, size_t K)
 {
-    const struct accumulate_operand *a = x->operand + p * x->K;
-    const bool *busy = x->busy + p * x->steps;
-    float sum = 0.0f;
-    for (size_t i = 0; i < x->steps; i++)
-        if (busy[i] | w->busy[i])
-            sum = accumulate_step(&accumulate_hopper_bf16, a + i * STEP, w->operand + i * STEP, sum);
-    return bf16_encode(sum);
+    bool special = false;
+    for (size_t lane = 0; lane < lanes; lane++)
+        for (size_t k = 0; k < STEP; k++)
+            special |= (value[lane * K + k].bits & BF16_EXPONENT) == BF16_EXPONENT;
+    return special;
+}
+
+/* Columns n to n + lanes - 1 of the first `count` of w->rows. value: [lanes][K]. In a step, rows of zeros are left out
+ * where the weights are finite: zeros times finite weights add nothing. */
+static void multiply(const struct work *w, size_t count, const struct bf16 *value, size_t lanes, float *d)
+{
+    const struct activations *x = &w->x;
+    for (size_t i = 0; i < count; i++)
+        memset(d + w->rows[i] * LANES, 0, LANES * sizeof *d);
+    for (size_t step = 0; step < x->steps; step++) {
+        const struct bf16 *from = value + step * STEP;
+        const bool every = any_special(from, lanes, x->K);
+        if (!every && w->busy_counts[step] == 0)
+            continue;
+        struct accumulate_operand operand[LANES * STEP];
+        struct accumulate_panel panel;
+        for (size_t lane = 0; lane < lanes; lane++)
+            accumulate_prepare(from + lane * x->K, STEP, operand + lane * STEP);
+        accumulate_pack_panels(operand, STEP, lanes, &panel);
+        accumulate_tile(&accumulate_hopper_bf16, x->line + step * x->P, every ? w->rows : w->busy_rows + step * x->P,
+                        every ? count : w->busy_counts[step], &panel, LANES, d, LANES);
+    }
+}
+
+static void write_out(const struct work *w, size_t count, const float *d, size_t n, size_t lanes, size_t N,
+                      struct bf16 *out)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t lane = 0; lane < lanes; lane++)
+            out[w->rows[i] * N + n + lane] = bf16_encode(d[w->rows[i] * LANES + lane]);
+}
+
+static size_t lanes_from(size_t n, size_t N)
+{
+    return N - n < LANES ? N - n : LANES;
 }
 
 enum status matmul_dense(const struct bf16 *x, size_t P, const struct bf16 *w, size_t N, size_t K, struct bf16 *out,
@@ -113,12 +162,14 @@ enum status matmul_dense(const struct bf16 *x, size_t P, const struct bf16 *w, s
     if (status != STATUS_OK)
         return status;
 
-#pragma omp parallel for schedule(dynamic, 16)
-    for (size_t n = 0; n < N; n++) {
-        struct weight_row *row = &work.row[omp_get_thread_num()];
-        weight_row_prepare(row, w + n * K, K);
-        for (size_t p = 0; p < P; p++)
-            out[p * N + n] = dot(&work.x, p, row);
+    for (size_t p = 0; p < P; p++)
+        work.rows[p] = (uint32_t)p;
+    find_busy(&work, P);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t n = 0; n < N; n += LANES) {
+        float *d = work.room[omp_get_thread_num()].d;
+        multiply(&work, P, w + n * K, lanes_from(n, N), d);
+        write_out(&work, P, d, n, lanes_from(n, N), N, out);
     }
     work_free(&work);
     return STATUS_OK;
@@ -127,15 +178,15 @@ enum status matmul_dense(const struct bf16 *x, size_t P, const struct bf16 *w, s
 /* The columns of the first `count` of work->rows, which all use one expert. */
 static void multiply_expert(struct work *work, size_t count, const struct weights *w, size_t expert, struct bf16 *out)
 {
-    size_t blocks_a_row = w->K / MXFP4_BLOCK;
-#pragma omp parallel for schedule(dynamic, 16)
-    for (size_t n = 0; n < w->N; n++) {
-        struct weight_row *row = &work->row[omp_get_thread_num()];
-        size_t block = (expert * w->N + n) * blocks_a_row;
-        mxfp4_decode_matrix(w->blocks + block * MXFP4_BLOCK_BYTES, w->scales + block, 1, w->K, row->value);
-        weight_row_prepare(row, row->value, w->K);
-        for (size_t i = 0; i < count; i++)
-            out[work->rows[i] * w->N + n] = dot(&work->x, work->rows[i], row);
+    const size_t blocks_a_row = w->K / MXFP4_BLOCK;
+    find_busy(work, count);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t n = 0; n < w->N; n += LANES) {
+        const struct room *room = &work->room[omp_get_thread_num()];
+        const size_t block = (expert * w->N + n) * blocks_a_row, lanes = lanes_from(n, w->N);
+        mxfp4_decode_matrix(w->blocks + block * MXFP4_BLOCK_BYTES, w->scales + block, lanes, w->K, room->value);
+        multiply(work, count, room->value, lanes, room->d);
+        write_out(work, count, room->d, n, lanes, w->N, out);
     }
 }
 
@@ -165,7 +216,7 @@ enum status matmul_grouped(const struct bf16 *x, const struct segments *s, const
         size_t count = 0;
         for (size_t row = 0; row < s->rows; row++)
             if (expert_of_row[row] == (int32_t)expert)
-                work.rows[count++] = row;
+                work.rows[count++] = (uint32_t)row;
         if (count > 0)
             multiply_expert(&work, count, w, expert, out);
     }

@@ -5,15 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reference/accumulate_tile.h"
 #include "reference/number.h"
 
 enum { FLOOR_EXPONENT = -133, SLACK_EXPONENT = -49, F32_MIN_EXPONENT = -126, F32_MAX_EXPONENT = 127 };
+enum { MOST_N = 256 };
 enum { NO_EXPONENT = -2000 }; /* of Inf and NaN, which do not take part in the alignment */
 
 /* A factor: its exact value, and the exponent that the alignment rule may see. */
 struct tile_term {
     double value;
     int exponent;
+};
+
+/* Room for the factors of a step. */
+struct tile_factors {
+    struct bf16 factor[MOST_N * ACCUMULATE_TERMS];
+    struct accumulate_operand operand[MOST_N * ACCUMULATE_TERMS];
+    struct accumulate_line line[WGMMA_M];
+    struct accumulate_panel panel[MOST_N / ACCUMULATE_LANES];
+    float d[WGMMA_M * MOST_N];
 };
 
 /* What each type of A and B is worth. */
@@ -93,8 +104,8 @@ enum status tile_product_make(const struct wgmma_op *op, const uint32_t *c, stru
     p.high = calloc(elements, sizeof *p.high);
     p.bits = p.exact ? calloc(elements, sizeof *p.bits) : NULL;
     p.term = bf16 ? NULL : calloc(factors, sizeof *p.term);
-    p.operand = bf16 ? calloc(factors, sizeof *p.operand) : NULL;
-    if (!p.low || !p.high || (p.exact && !p.bits) || (bf16 ? !p.operand : !p.term)) {
+    p.factors = bf16 ? malloc(sizeof *p.factors) : NULL;
+    if (!p.low || !p.high || (p.exact && !p.bits) || (bf16 ? !p.factors : !p.term)) {
         tile_product_free(&p);
         return error_set(e, STATUS_NO_MEMORY, "no memory for a product of %zu x %zu elements", p.rows, p.columns);
     }
@@ -113,32 +124,33 @@ void tile_product_free(struct tile_product *p)
     free(p->low);
     free(p->high);
     free(p->term);
-    free(p->operand);
+    free(p->factors);
     *p = (struct tile_product){0};
 }
 
 /* ---- bf16 and integers: bit for bit ------------------------------------------------------------------------------ */
 
-static void prepare_bf16(const uint32_t *bits, size_t n, struct accumulate_operand *out)
+static void prepare_bf16(const uint32_t *bits, size_t n, struct tile_factors *f)
 {
     for (size_t i = 0; i < n; i++)
-        accumulate_prepare(&(struct bf16){(uint16_t)bits[i]}, 1, &out[i]);
+        f->factor[i].bits = (uint16_t)bits[i];
+    accumulate_prepare(f->factor, n, f->operand);
 }
 
 static void step_bf16(struct tile_product *p, const uint32_t *a, const uint32_t *b)
 {
-    size_t k = (size_t)p->op.family->k;
-    struct accumulate_operand *b_operand = p->operand + p->rows * k;
-    prepare_bf16(a, p->rows * k, p->operand);
-    prepare_bf16(b, p->columns * k, b_operand);
+    struct tile_factors *f = p->factors;
+    const size_t k = (size_t)p->op.family->k, elements = p->rows * p->columns;
+    prepare_bf16(a, p->rows * k, f);
     for (size_t m = 0; m < p->rows; m++)
-        for (size_t n = 0; n < p->columns; n++) {
-            size_t at = m * p->columns + n;
-            float d = accumulate_step(&accumulate_hopper_bf16, p->operand + m * k, b_operand + n * k,
-                                      f32_from_bits(p->bits[at]));
-            p->bits[at] = f32_bits(d);
-            p->low[at] = p->high[at] = (double)d;
-        }
+        accumulate_pack_line(f->operand + m * k, &f->line[m]);
+    prepare_bf16(b, p->columns * k, f);
+    accumulate_pack_panels(f->operand, k, p->columns, f->panel);
+    memcpy(f->d, p->bits, elements * sizeof *p->bits);
+    accumulate_tile(&accumulate_hopper_bf16, f->line, NULL, p->rows, f->panel, p->columns, f->d, p->columns);
+    memcpy(p->bits, f->d, elements * sizeof *p->bits);
+    for (size_t i = 0; i < elements; i++)
+        p->low[i] = p->high[i] = (double)f->d[i];
 }
 
 /* Products of 8-bit integers are exact in binary64, and so is the sum of 32 of them. */
@@ -280,7 +292,7 @@ void tile_product_step(struct tile_product *p, const uint32_t *a, const uint32_t
 {
     const struct wgmma_family *f = p->op.family;
     const size_t k = (size_t)f->k;
-    if (p->operand) {
+    if (p->factors) {
         step_bf16(p, a, b);
         return;
     }

@@ -21,11 +21,11 @@
 
 #include <stdbool.h>
 
-#include "reference/accumulate.h"
 #include "reference/status.h"
 #include "reference/wgmma.h"
 
 struct tile_term;
+struct tile_factors;
 
 struct tile_product {
     struct wgmma_op op;
@@ -35,8 +35,8 @@ struct tile_product {
     /* [rows][columns] the least and the largest value that D may have; equal when exact. Both NaN: D is NaN. From
      * -infinity to +infinity: nothing is known, and even NaN is inside. */
     double *low, *high;
-    struct tile_term *term;             /* room for the factors of a step */
-    struct accumulate_operand *operand; /* the same for bf16 */
+    struct tile_term *term;       /* room for the factors of a step */
+    struct tile_factors *factors; /* the same for bf16 */
 };
 
 /* Begin with C. c: [64][N] bits of D's type (f32, s32, f16), or NULL for scale-d = 0. *out is freed with

@@ -8,7 +8,7 @@ source "$(dirname "$0")/common.sh"
 seconds=$1
 shift
 formats=("$@")
-[[ $# -gt 0 ]] || formats=(npy safetensors contract layout emit capture image ptx tap)
+[[ $# -gt 0 ]] || formats=(npy safetensors contract layout emit capture image ptx tap vm)
 command -v clang >/dev/null || trouble "clang is needed; as root run: apt-get install -y clang"
 folder=$root/build/fuzz
 {

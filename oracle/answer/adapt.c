@@ -68,5 +68,13 @@ bool adapt_shape(const struct executor_limits *limits, uint64_t *P, uint64_t *N,
     uint64_t k = limits->multiple_K ? limits->multiple_K : 1;
     if (limits->most_P && *P > limits->most_P)
         *P = limits->most_P;
+    if (limits->only_P)
+        *P = limits->only_P;
+    if (limits->only_N)
+        *N = limits->only_N;
+    if (limits->only_K) {
+        *K = limits->only_K;
+        return *K % MXFP4_BLOCK == 0;
+    }
     return fit(limits->multiple_N, N) && fit(common(MXFP4_BLOCK, k) * k, K);
 }

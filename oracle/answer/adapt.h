@@ -12,8 +12,8 @@ enum { ADAPT_NOTE = 240 };
 void adapt_weights(const struct executor_limits *limits, struct weights *w, uint8_t *blocks, uint8_t *scales,
                    char note[ADAPT_NOTE]);
 
-/* A shape that nobody asked for by name: multiples of what the subject wants, and no more rows than it takes. K stays a
- * multiple of 32. false: there is none. */
+/* A shape that nobody asked for by name: the extents that the subject was made for, else multiples of what it wants,
+ * and no more rows than it takes. K stays a multiple of 32. false: there is none. */
 bool adapt_shape(const struct executor_limits *limits, uint64_t *P, uint64_t *N, uint64_t *K);
 
 #endif

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "oracle/answer/adapt.h"
 #include "oracle/answer/coded_picture.h"
 #include "oracle/io/file.h"
 #include "oracle/io/npy.h"
@@ -256,9 +257,11 @@ enum status coded_ask(const struct fo_probe_options *o, const struct machine *ma
     if (s != STATUS_OK)
         return s;
     bool given = o->P > 0;
-    struct coded_options asked = {given ? o->P : default_shape[0], given ? o->N : default_shape[1],
-                                  given ? o->K : default_shape[2], executor->limits.no_segments ? 1 : DEFAULT_EXPERTS,
-                                  o->weights.seed};
+    uint64_t P = given ? o->P : default_shape[0], N = given ? o->N : default_shape[1];
+    uint64_t K = given ? o->K : default_shape[2];
+    if (!given && !adapt_shape(&executor->limits, &P, &N, &K))
+        return error_set(e, STATUS_BAD_ARGUMENT, "no shape fits the limits of the subject; ask one with --shape");
+    struct coded_options asked = {P, N, K, executor->limits.no_segments ? 1 : DEFAULT_EXPERTS, o->weights.seed};
     struct coded_result result = {0};
     struct text repeat = {0};
     char line[200], broke[1024];

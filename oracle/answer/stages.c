@@ -16,7 +16,7 @@
 #include "reference/mxfp4.h"
 #include "reference/pack_bits.h"
 
-enum { FORMATS, LAYOUTS, ARITHMETIC, CAPTURES, DECODE, FRAGMENT, IDENTITY, ROUTING, PLANTED, PRODUCT };
+enum { FORMATS, LAYOUTS, ARITHMETIC, CAPTURES, DECODE, FRAGMENT, INFERENCE, IDENTITY, ROUTING, PLANTED, PRODUCT };
 enum { EXACT_OUTPUTS = 200000, HARDWARE_OUTPUTS = 1000000, PATH_SIZE = 4096 };
 
 static void stage_say(struct stage_result *r, uint64_t wrong, const char *evidence)
@@ -301,11 +301,12 @@ const struct stage check_stages[STAGE_COUNT] = {
     {"captures", "Does the model equal what hardware computed?", 1u << ARITHMETIC, stage_captures},
     {"decode", "Does the kernel's decode put every value in its slot?", 1u << FORMATS | 1u << LAYOUTS, stage_decode},
     {"fragment", "Does the measured fragment order equal the formula?", 1u << LAYOUTS, stage_fragment},
+    {"inference", "Do layouts come back from the maps of their outputs?", 1u << LAYOUTS, stage_inference},
     {"identity", "Does the subject obey the order, everywhere?", 1u << CAPTURES | 1u << DECODE | 1u << FRAGMENT,
      stage_identity},
     {"routing", "Are bad segments reported, and no row left unwritten?", 1u << CAPTURES, stage_routing},
-    {"planted", "Is every planted fault found, and every clean twin silent?", 1u << CAPTURES | 1u << FRAGMENT,
-     stage_planted},
+    {"planted", "Is every planted fault found, and every clean twin silent?",
+     1u << CAPTURES | 1u << FRAGMENT | 1u << INFERENCE, stage_planted},
     {"product", "Is the whole product right, at real shapes?", 1u << CAPTURES | 1u << DECODE | 1u << FRAGMENT,
      stage_product},
 };

@@ -1,5 +1,5 @@
 /* stages: what `check` asks, in the order in which one answer rests on another. stages.c asks of the reference,
- * stages_subject.c of the subject. */
+ * stages_inference.c of what recovers layouts, stages_subject.c of the subject. */
 #ifndef FO_ORACLE_ANSWER_STAGES_H
 #define FO_ORACLE_ANSWER_STAGES_H
 
@@ -22,7 +22,7 @@ struct stage_result {
     struct text table_text;
 };
 
-enum { STAGE_COUNT = 10 };
+enum { STAGE_COUNT = 11 };
 
 struct stage {
     const char *name, *question;
@@ -32,7 +32,8 @@ struct stage {
 
 extern const struct stage check_stages[STAGE_COUNT];
 
-/* The stages of stages_subject.c. */
+/* The stages of stages_inference.c and stages_subject.c. */
+enum status stage_inference(const struct check *c, struct stage_result *r, struct error *e);
 enum status stage_identity(const struct check *c, struct stage_result *r, struct error *e);
 enum status stage_routing(const struct check *c, struct stage_result *r, struct error *e);
 enum status stage_planted(const struct check *c, struct stage_result *r, struct error *e);

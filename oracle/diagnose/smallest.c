@@ -203,11 +203,14 @@ static enum status shrink_all(const struct executor *subject, struct smallest *s
     size_t step_K = l->multiple_K ? l->multiple_K : 1;
     while (step_K % BLOCK != 0)
         step_K += l->multiple_K ? l->multiple_K : 1;
-    enum status status =
-        shrink(subject, &s->asked.N, known_N, l->multiple_N ? l->multiple_N : 1, s, result, smaller, e);
-    if (status == STATUS_OK)
+    enum status status = STATUS_OK;
+    if (!l->only_N)
+        status = shrink(subject, &s->asked.N, known_N, l->multiple_N ? l->multiple_N : 1, s, result, smaller, e);
+    if (status == STATUS_OK && !l->only_K)
         status = shrink(subject, &s->asked.K, known_K, step_K, s, result, smaller, e);
-    return status == STATUS_OK ? shrink(subject, &s->asked.P, known_P, 1, s, result, smaller, e) : status;
+    if (status == STATUS_OK && !l->only_P)
+        status = shrink(subject, &s->asked.P, known_P, 1, s, result, smaller, e);
+    return status;
 }
 
 enum status smallest_find(const struct executor *subject, const struct coded_options *o, const struct coded_result *r,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "oracle/exec/model.h"
-#include "reference/accumulate.h"
+#include "reference/accumulate_tile.h"
 #include "reference/fragment.h"
 
 enum { M = 64, N = 64, K = 16, THREADS = 128, SMALL_N = 8 };
@@ -30,15 +30,28 @@ static enum status model_loader(bool ldmatrix, const uint16_t *matrix, uint32_t 
     return s;
 }
 
+/* D [64][columns] += A [64][16] * B [columns][16]. needs: columns at most 64. */
+static void multiply(const struct bf16 *a, const struct bf16 *b, size_t columns, float *d)
+{
+    struct accumulate_operand operand[M * K];
+    struct accumulate_line line[M];
+    struct accumulate_panel panel[N / ACCUMULATE_LANES];
+    accumulate_prepare(a, M * K, operand);
+    for (size_t i = 0; i < M; i++)
+        accumulate_pack_line(operand + i * K, &line[i]);
+    accumulate_prepare(b, columns * K, operand);
+    accumulate_pack_panels(operand, K, columns, panel);
+    accumulate_tile(&accumulate_hopper_bf16, line, NULL, M, panel, columns, d, columns);
+}
+
 /* D of one tile, by thread and register. a [64][16], b [64][16]. */
 static void model_tile(const struct layout *d_map, const struct bf16 *a, const struct bf16 *b, float *d)
 {
-    struct accumulate_operand pa[M * K], pb[N * K];
-    accumulate_prepare(a, M * K, pa);
-    accumulate_prepare(b, N * K, pb);
+    float matrix[M * N] = {0};
+    multiply(a, b, N, matrix);
     for (uint32_t code = 0; code < box_size(&d_map->domain); code++) {
         struct point slot = box_point(&d_map->domain, code), element = layout_apply(d_map, &slot);
-        d[code] = accumulate_step(&accumulate_hopper_bf16, pa + element.at[0] * K, pb + element.at[1] * K, 0.0f);
+        d[code] = matrix[element.at[0] * N + element.at[1]];
     }
 }
 
@@ -75,15 +88,10 @@ static enum status model_arithmetic(size_t tiles, const uint16_t *a, const uint1
     (void)e;
 #pragma omp parallel for schedule(static)
     for (size_t t = 0; t < tiles; t++) {
-        struct accumulate_operand pa[M * K], pb[SMALL_N * K];
-        accumulate_prepare((const struct bf16 *)(a + t * M * K), M * K, pa);
-        accumulate_prepare((const struct bf16 *)(b + t * SMALL_N * K), SMALL_N * K, pb);
-        for (size_t i = 0; i < M * SMALL_N; i++) {
-            float in, result;
-            memcpy(&in, &c[t * M * SMALL_N + i], sizeof in);
-            result = accumulate_step(&accumulate_hopper_bf16, pa + i / SMALL_N * K, pb + i % SMALL_N * K, in);
-            memcpy(&d[t * M * SMALL_N + i], &result, sizeof result);
-        }
+        float matrix[M * SMALL_N];
+        memcpy(matrix, c + t * M * SMALL_N, sizeof matrix);
+        multiply((const struct bf16 *)(a + t * M * K), (const struct bf16 *)(b + t * SMALL_N * K), SMALL_N, matrix);
+        memcpy(d + t * M * SMALL_N, matrix, sizeof matrix);
     }
     return STATUS_OK;
 }

@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "reference/accumulate.h"
+#include "reference/accumulate_tile.h"
 #include "reference/fragment.h"
 
-enum { A_SLOTS = 8, D_SLOTS = RS_ACCUMULATORS };
+enum { A_SLOTS = 8, D_SLOTS = RS_ACCUMULATORS, PANELS = RS_TILE_FEATURES / ACCUMULATE_LANES };
 /* Decoded experts are dropped when they would take more. */
 static const size_t decoded_bytes_most = (size_t)1 << 30;
 /* Steps of a sum, and weights of an expert, below which threads are not worth their meeting: where another program has
  * one of the cores, each meeting may cost a time slice, and a probe has thousands of small launches. */
-static const size_t parallel_steps = (size_t)1 << 19, parallel_weights = (size_t)1 << 19;
+static const size_t parallel_steps = (size_t)1 << 21, parallel_weights = (size_t)1 << 19;
 
 struct place {
     uint8_t i, j;
@@ -26,9 +26,9 @@ struct place {
 /* The A operand of one expert as the tensor core takes it, rows padded to whole tiles. Decoded at its first use and
  * kept until other weights are loaded: a probe asks the same weights hundreds of times. */
 struct decoded {
-    struct accumulate_operand *a; /* [rows][K] */
-    uint8_t *special;             /* [rows]: some weight is Inf or NaN */
-    uint32_t checksum;            /* of the registers of all tiles */
+    struct accumulate_panel *a; /* [rows/16][K/16] */
+    bool *special;              /* [rows/16][K/16]: some weight of the panel is Inf or NaN */
+    uint32_t checksum;          /* of the registers of all tiles */
 };
 
 struct model {
@@ -51,9 +51,9 @@ struct launch {
 /* The B operand of one token tile as the tensor core reads it, over the whole of K. */
 struct token_tile {
     struct rs_tile tile;
-    struct accumulate_operand *b; /* [64 tokens][K] */
-    uint32_t *busy;               /* [64 tokens][K/16]: the steps in which some activation is not zero */
-    uint32_t busy_count[RS_TILE_TOKENS];
+    struct accumulate_line *b; /* [K/16][64 tokens] */
+    uint32_t *busy;            /* [K/16][64]: the tokens of which some activation is not zero in the step */
+    uint32_t *busy_count;      /* [K/16] */
 };
 
 static uint32_t load_word(const uint8_t *at)
@@ -83,16 +83,20 @@ static void model_stage_x(const struct launch *l, struct token_tile *t, uint32_t
         }
     for (uint32_t k = 0; k < RS_TILE_K && k0 + k < l->shape.K; k += RS_STEP_K) {
         uint32_t start = rs_smem_step(k), base = start & ~1023u, column = (start & 127u) / 2;
+        uint32_t at = (k0 + k) / RS_STEP_K;
+        t->busy_count[at] = 0;
         for (uint32_t token = 0; token < RS_TILE_TOKENS; token++) {
             struct bf16 step[RS_STEP_K];
+            struct accumulate_operand operand[RS_STEP_K];
             uint16_t any = 0;
             for (uint32_t j = 0; j < RS_STEP_K; j++) {
                 memcpy(&step[j], smem + base + fragment_smem_sw128(token, column + j), sizeof step[j]);
                 any |= step[j].bits & 0x7fffu;
             }
-            accumulate_prepare(step, RS_STEP_K, t->b + (size_t)token * l->shape.K + k0 + k);
+            accumulate_prepare(step, RS_STEP_K, operand);
+            accumulate_pack_line(operand, &t->b[(size_t)at * RS_TILE_TOKENS + token]);
             if (any)
-                t->busy[(size_t)token * (l->shape.K / RS_STEP_K) + t->busy_count[token]++] = (k0 + k) / RS_STEP_K;
+                t->busy[(size_t)at * RS_TILE_TOKENS + t->busy_count[at]++] = token;
         }
     }
 }
@@ -142,18 +146,32 @@ static void decoded_drop(struct model *m)
     m->decoded_bytes = 0;
 }
 
+/* One step of 16 rows of a [..][K]. returns whether a weight is special. */
+static bool decoded_panel(const struct bf16 *a, uint32_t K, struct accumulate_panel *out)
+{
+    struct accumulate_operand operand[ACCUMULATE_LANES * RS_STEP_K];
+    bool special = false;
+    for (uint32_t lane = 0; lane < ACCUMULATE_LANES; lane++)
+        accumulate_prepare(a + (size_t)lane * K, RS_STEP_K, operand + lane * RS_STEP_K);
+    for (uint32_t i = 0; i < ACCUMULATE_LANES * RS_STEP_K; i++)
+        special |= operand[i].exponent == ACCUMULATE_SPECIAL;
+    accumulate_pack_panels(operand, RS_STEP_K, ACCUMULATE_LANES, out);
+    return special;
+}
+
 /* One feature tile into place. */
 static enum status decoded_tile(const struct launch *l, uint32_t expert, uint32_t tile, struct decoded *d)
 {
-    uint32_t K = l->shape.K;
-    size_t elements = (size_t)RS_TILE_FEATURES * K;
-    struct bf16 *a = malloc(elements * sizeof *a);
+    uint32_t K = l->shape.K, steps = K / RS_STEP_K;
+    struct bf16 *a = malloc((size_t)RS_TILE_FEATURES * K * sizeof *a);
     if (!a)
         return STATUS_NO_MEMORY;
     d->checksum = model_decode_a(l, expert, tile * RS_TILE_FEATURES, a);
-    accumulate_prepare(a, elements, d->a + tile * elements);
-    for (size_t i = 0; i < elements; i++)
-        d->special[tile * RS_TILE_FEATURES + i / K] |= (a[i].bits & BF16_EXPONENT) == BF16_EXPONENT;
+    for (uint32_t panel = 0; panel < PANELS; panel++)
+        for (uint32_t step = 0; step < steps; step++) {
+            size_t at = ((size_t)tile * PANELS + panel) * steps + step;
+            d->special[at] = decoded_panel(a + (size_t)panel * ACCUMULATE_LANES * K + step * RS_STEP_K, K, &d->a[at]);
+        }
     free(a);
     return STATUS_OK;
 }
@@ -162,13 +180,14 @@ static enum status decoded_expert(const struct launch *l, uint32_t expert, struc
 {
     struct model *m = l->model;
     uint32_t tiles = model_tiles(l), checksum = 0;
-    size_t elements = (size_t)tiles * RS_TILE_FEATURES * l->shape.K, bytes = elements * sizeof *m->decoded->a;
+    size_t elements = (size_t)tiles * RS_TILE_FEATURES * l->shape.K;
+    size_t panels = elements / (ACCUMULATE_LANES * RS_STEP_K), bytes = panels * sizeof *m->decoded->a;
     bool failed = false;
     if (m->decoded[expert].a)
         return STATUS_OK;
     if (m->decoded_bytes + bytes > decoded_bytes_most)
         decoded_drop(m);
-    struct decoded d = {malloc(bytes), calloc(tiles, RS_TILE_FEATURES), 0};
+    struct decoded d = {malloc(bytes), malloc(panels * sizeof *d.special), 0};
     if (!d.a || !d.special)
         goto no_memory;
 #pragma omp parallel for schedule(dynamic) reduction(+ : checksum) reduction(|| : failed) \
@@ -190,28 +209,21 @@ no_memory:
     return error_set(e, STATUS_NO_MEMORY, "no memory for the %zu weights of an expert", elements);
 }
 
-/* D of one tile: d [64 features][64 tokens], of zeros where no token is. A step in which every activation is zero
+/* D of one tile: d [64 tokens][64 features], of zeros where no token is. A step in which every activation is zero
  * leaves the accumulator as it is when the weights are finite (reference/matmul.h says why that is exact). */
 static void model_multiply(const struct launch *l, const struct token_tile *t, const struct decoded *w, uint32_t tile,
                            float *d)
 {
-    uint32_t K = l->shape.K, steps = K / RS_STEP_K;
-    for (uint32_t m = 0; m < RS_TILE_FEATURES; m++) {
-        size_t row = (size_t)tile * RS_TILE_FEATURES + m;
-        const struct accumulate_operand *a = w->a + row * K;
-        bool every = w->special[row];
-        for (uint32_t n = 0; n < RS_TILE_TOKENS; n++) {
-            const struct accumulate_operand *b = t->b + (size_t)n * K;
-            const uint32_t *busy = t->busy + (size_t)n * steps;
-            uint32_t count = every ? steps : t->busy_count[n];
-            float sum = 0.0f;
-            for (uint32_t i = 0; i < count; i++) {
-                uint32_t k = (every ? i : busy[i]) * RS_STEP_K;
-                sum = accumulate_step(&accumulate_hopper_bf16, a + k, b + k, sum);
-            }
-            d[m * RS_TILE_TOKENS + n] = sum;
+    uint32_t steps = l->shape.K / RS_STEP_K;
+    memset(d, 0, RS_TILE_FEATURES * RS_TILE_TOKENS * sizeof *d);
+    for (uint32_t panel = 0; panel < PANELS; panel++)
+        for (uint32_t step = 0; step < steps; step++) {
+            size_t at = ((size_t)tile * PANELS + panel) * steps + step, first = (size_t)step * RS_TILE_TOKENS;
+            bool every = w->special[at];
+            accumulate_tile(&accumulate_hopper_bf16, t->b + first, every ? NULL : t->busy + first,
+                            every ? RS_TILE_TOKENS : t->busy_count[step], &w->a[at], ACCUMULATE_LANES,
+                            d + (size_t)panel * ACCUMULATE_LANES, RS_TILE_FEATURES);
         }
-    }
 }
 
 /* The epilogue of the kernel: each thread writes what its registers hold, where rs_index.h says. */
@@ -224,7 +236,7 @@ static void model_write_out(const struct launch *l, const struct rs_tile *tile, 
             struct place p = l->model->d[thread][i];
             if (token < tile->rows && feature < l->shape.N)
                 l->out[rs_out_offset(&l->shape, tile->row + token, feature)] =
-                    rs_result(d[p.i * RS_TILE_TOKENS + p.j], tile, token, fault);
+                    rs_result(d[p.j * RS_TILE_FEATURES + p.i], tile, token, fault);
         }
 }
 
@@ -235,12 +247,12 @@ static void model_write_zeros(const struct launch *l, const struct rs_tile *tile
 }
 
 /* About how many steps of a sum a token tile costs for each feature. */
-static size_t model_steps(const struct token_tile *t)
+static size_t model_steps(const struct token_tile *t, uint32_t K)
 {
-    size_t steps = RS_TILE_TOKENS;
-    for (uint32_t token = 0; token < RS_TILE_TOKENS; token++)
-        steps += t->busy_count[token];
-    return steps;
+    size_t sums = RS_TILE_TOKENS;
+    for (uint32_t step = 0; step < K / RS_STEP_K; step++)
+        sums += t->busy_count[step];
+    return sums;
 }
 
 /* All feature tiles of one token tile. */
@@ -251,10 +263,9 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
     if (s != STATUS_OK)
         return s;
     const struct decoded *w = &l->model->decoded[t->tile.expert];
-    memset(t->busy_count, 0, sizeof t->busy_count);
     for (uint32_t k0 = 0; k0 < K; k0 += RS_TILE_K)
         model_stage_x(l, t, k0);
-    bool many = model_steps(t) * tiles * RS_TILE_FEATURES >= parallel_steps;
+    bool many = model_steps(t, K) * tiles * RS_TILE_FEATURES >= parallel_steps;
 #pragma omp parallel for schedule(dynamic) if (many)
     for (uint32_t tile = 0; tile < tiles; tile++) {
         float d[RS_TILE_FEATURES * RS_TILE_TOKENS];
@@ -271,11 +282,13 @@ static enum status model_token_tile(const struct launch *l, struct token_tile *t
 static enum status model_launch(const struct launch *l, const struct segments *s, struct run_report *r, struct error *e)
 {
     const struct rs_fault *fault = &l->model->subject.fault;
-    struct token_tile t = {.b = malloc((size_t)RS_TILE_TOKENS * l->shape.K * sizeof *t.b),
-                           .busy = malloc((size_t)RS_TILE_TOKENS * (l->shape.K / RS_STEP_K) * sizeof *t.busy)};
+    const size_t steps = l->shape.K / RS_STEP_K;
+    struct token_tile t = {.b = malloc(RS_TILE_TOKENS * steps * sizeof *t.b),
+                           .busy = malloc(RS_TILE_TOKENS * steps * sizeof *t.busy),
+                           .busy_count = malloc(steps * sizeof *t.busy_count)};
     enum status status = STATUS_OK;
     int order_bad;
-    if (!t.b || !t.busy)
+    if (!t.b || !t.busy || !t.busy_count)
         status = error_set(e, STATUS_NO_MEMORY, "no memory for a token tile of K = %u", l->shape.K);
     r->status_word = rs_status(&l->shape, s->starts, s->ids, &order_bad);
     for (uint32_t index = 0; status == STATUS_OK && index < rs_grid_tiles(&l->shape, fault); index++) {
@@ -290,6 +303,7 @@ static enum status model_launch(const struct launch *l, const struct segments *s
     }
     free(t.b);
     free(t.busy);
+    free(t.busy_count);
     return status;
 }
 

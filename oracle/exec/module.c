@@ -35,6 +35,11 @@ static enum status module_load(void *self, const struct weights *w, struct error
         return error_set(e, STATUS_BAD_ARGUMENT,
                          "the module takes N in steps of %u, K in steps of %u%s; not %zu experts of %zu x %zu",
                          l->multiple_N, l->multiple_K, l->no_segments ? ", one expert" : "", w->experts, w->N, w->K);
+    if ((l->only_N && w->N != l->only_N) || (l->only_K && w->K != l->only_K))
+        return error_set(e, STATUS_BAD_ARGUMENT,
+                         "the module was made for N = %llu, K = %llu alone, not N = %zu, K = %zu",
+                         (unsigned long long)(l->only_N ? l->only_N : w->N),
+                         (unsigned long long)(l->only_K ? l->only_K : w->K), w->N, w->K);
     enum status s = weights_form_make(m->sidecar.form, w, &formed, e);
     if (s != STATUS_OK)
         return s;
@@ -122,6 +127,9 @@ static enum status check_request(const struct module *m, const struct segments *
     if (l->most_P && g->rows > l->most_P)
         return error_set(e, STATUS_BAD_ARGUMENT, "the module takes at most %llu rows, not %zu",
                          (unsigned long long)l->most_P, g->rows);
+    if (l->only_P && g->rows != l->only_P)
+        return error_set(e, STATUS_BAD_ARGUMENT, "the module was made for %llu rows alone, not %zu",
+                         (unsigned long long)l->only_P, g->rows);
     if (l->no_segments && (g->active != 1 || g->starts[0] != 0 || g->starts[1] != g->rows || g->ids[0] != 0))
         return error_set(e, STATUS_BAD_ARGUMENT, "the module takes one segment of all rows");
     return STATUS_OK;
@@ -197,4 +205,9 @@ enum status module_subject_open(const char *path, bool model, struct executor *o
                              .note = m->note,
                              .ran = &m->ran};
     return STATUS_OK;
+}
+
+struct vm *module_subject_vm(const struct executor *x)
+{
+    return module_ptx_vm(&((const struct module *)x->self)->device);
 }

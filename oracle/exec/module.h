@@ -8,11 +8,15 @@
 
 #define MODULE_SUBJECT "module:"
 
+struct vm;
+
 /* path: what follows the prefix. model: on the PTX machine. *out is freed with its own release; out->subject and
  * out->note live as long.
  * errors: those of module_sidecar_read, module_driver_open and module_ptx_open; of load and run: STATUS_BAD_ARGUMENT
  * (beyond the limits that the sidecar states), STATUS_BAD_INPUT (an expression that gives no launch), those of
  * module_device.h. */
 enum status module_subject_open(const char *path, bool model, struct executor *out, struct error *e);
+/* The machine of a module that was opened here, with `model`. */
+struct vm *module_subject_vm(const struct executor *x);
 
 #endif

@@ -284,3 +284,8 @@ enum status module_ptx_open(const struct module_sidecar *m, struct module_device
                                   .close = ptx_close};
     return STATUS_OK;
 }
+
+struct vm *module_ptx_vm(const struct module_device *d)
+{
+    return ((const struct machine_ptx *)d->self)->vm;
+}

@@ -83,7 +83,7 @@ static enum status read_types(const struct module_reader *r)
 /* What the author says that cannot be asked, and what follows from types and arguments. */
 static enum status read_limits(const struct module_reader *r)
 {
-    static const char *const known[] = {"multiple_N", "multiple_K", "most_P", "no_scales", NULL};
+    static const char *const known[] = {"multiple_N", "multiple_K", "most_P", "P", "N", "K", "no_scales", NULL};
     json_t *limits = json_object_get(r->document, "limits");
     const json_t *no_scales = json_object_get(limits, "no_scales");
     struct module_sidecar *m = r->m;
@@ -97,6 +97,12 @@ static enum status read_limits(const struct module_reader *r)
         s = module_read_number(r, json_object_get(limits, "multiple_K"), "limits.multiple_K", 1, 65536, &K);
     if (s == STATUS_OK)
         s = module_read_number(r, json_object_get(limits, "most_P"), "limits.most_P", 1, INT32_MAX, &m->limits.most_P);
+    if (s == STATUS_OK)
+        s = module_read_number(r, json_object_get(limits, "P"), "limits.P", 1, INT32_MAX, &m->limits.only_P);
+    if (s == STATUS_OK)
+        s = module_read_number(r, json_object_get(limits, "N"), "limits.N", 1, INT32_MAX, &m->limits.only_N);
+    if (s == STATUS_OK)
+        s = module_read_number(r, json_object_get(limits, "K"), "limits.K", 1, INT32_MAX, &m->limits.only_K);
     if (s == STATUS_OK && no_scales && !json_is_boolean(no_scales))
         s = module_refuse(r, "limits.no_scales", "wanted true or false");
     weights_form_limits(m->form, &m->limits);

@@ -20,9 +20,9 @@ static uint32_t count_elements(const struct vm_tensor_map *m, uint32_t d)
     return d == 0 ? m->box[0] : (m->box[d] + m->step[d] - 1u) / m->step[d];
 }
 
-uint32_t vm_box_bytes(const struct vm_tensor_map *m)
+uint64_t vm_box_bytes(const struct vm_tensor_map *m)
 {
-    uint32_t bytes = m->element_bytes;
+    uint64_t bytes = m->element_bytes; /* 2^43 at most */
     for (uint32_t d = 0; d < m->rank; d++)
         bytes *= count_elements(m, d);
     return bytes;

@@ -54,6 +54,6 @@ struct vm_box {
     uint64_t missing;
 };
 bool vm_box_copy(struct vm_box *b);
-uint32_t vm_box_bytes(const struct vm_tensor_map *m); /* of shared memory: the full box, whatever of it is outside */
+uint64_t vm_box_bytes(const struct vm_tensor_map *m); /* of shared memory: the full box, whatever of it is outside */
 
 #endif

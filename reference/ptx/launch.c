@@ -14,7 +14,8 @@ enum {
     RESIDENT = 132, /* clusters that have begun and not ended: one for each multiprocessor */
     PATIENCE = 8,   /* times that all have a turn and none ends, until more may begin */
     THREADS_MOST = 1024,
-    CLUSTER_MOST = 16
+    CLUSTER_MOST = 16,
+    LOCAL_MOST = 512 << 10 /* bytes. source: CUDA C++ Programming Guide, technical specifications */
 };
 
 struct place {
@@ -49,6 +50,9 @@ static enum status check_extents(const struct vm_launch *l, const struct vm_func
         if (f->cluster[axis] && f->cluster[axis] != extent)
             return error_set(e, STATUS_BAD_ARGUMENT, "`%s` wants clusters of %ux%ux%u", f->name, f->cluster[0],
                              f->cluster[1], f->cluster[2]);
+        if (f->exact_ntid && f->maxntid[axis] != l->block[axis])
+            return error_set(e, STATUS_BAD_ARGUMENT, "`%s` wants blocks of %ux%ux%u threads", f->name, f->maxntid[0],
+                             f->maxntid[1], f->maxntid[2]);
         threads *= l->block[axis];
         cluster *= extent;
     }
@@ -76,6 +80,15 @@ static enum status check_parameters(const struct vm_program *p, const struct vm_
         return error_set(e, STATUS_BAD_ARGUMENT, "%zu bytes of parameters; `%s` takes %" PRIu64, l->parameter_bytes,
                          f->name, bytes);
     return STATUS_OK;
+}
+
+/* Local memory of all functions of the module together, since each has its own place. */
+static enum status check_local(const struct vm_program *p, struct error *e)
+{
+    if (p->local_bytes <= LOCAL_MOST)
+        return STATUS_OK;
+    return error_set(e, STATUS_BAD_ARGUMENT, "%" PRIu64 " bytes of local memory a thread; %d is the most",
+                     p->local_bytes, LOCAL_MOST);
 }
 
 /* Bytes of shared memory from offset 0 on: dynamic memory begins where its variable does. */
@@ -133,6 +146,7 @@ static enum status begin_launch(struct vm *v, const struct vm_launch *launch, st
             l.cluster[axis] = f->cluster[axis];
     enum status s = check_extents(&l, f, e);
     s = s != STATUS_OK ? s : check_parameters(&v->program, &l, f, e);
+    s = s != STATUS_OK ? s : check_local(&v->program, e);
     s = s != STATUS_OK ? s : size_shared(v, &l, e);
     if (s != STATUS_OK)
         return s;

@@ -180,6 +180,7 @@ struct vm_function {
     uint32_t first, instructions; /* in program->instruction; the last one ends it; 0: declared only */
     uint32_t parameter, parameters, result, results; /* in program->variable */
     uint32_t maxntid[3];                             /* 0: not said */
+    bool exact_ntid;                                 /* .reqntid: so many in every dimension, no fewer */
     uint32_t cluster[3];                             /* .reqnctapercluster, 0: not said */
     uint32_t line;
 };
@@ -209,6 +210,7 @@ uint32_t vm_program_find(const struct vm_program *p, const char *name);
 unsigned vm_type_bits(enum vm_type t); /* 1 for VM_PRED; 4 and 1 for the small ones */
 bool vm_type_signed(enum vm_type t);
 bool vm_type_float(enum vm_type t);
+enum vm_type vm_type_part(enum vm_type t);   /* VM_F16 of VM_F16X2, VM_BF16 of VM_BF16X2; else t itself */
 enum vm_type vm_type_find(const char *word); /* "f32"; VM_UNTYPED for no type */
 
 #endif

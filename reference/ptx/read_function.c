@@ -46,7 +46,7 @@ static bool read_performance(struct reader *r, struct vm_function *f)
                       {".minnctapersm", 1},   {".maxnctapersm", 1},    {".maxnreg", 1},
                       {".maxclusterrank", 1}, {".explicitcluster", 0}, {".blocksareclusters", 0},
                       {".noreturn", 0},       {".abi_preserve", 1},    {".abi_preserve_control", 1}};
-    enum { DIRECTIVES = sizeof directives / sizeof *directives };
+    enum { EXACT = 1, CLUSTER = 2, DIRECTIVES = sizeof directives / sizeof *directives };
     while (r->token.kind == LEX_DOT) {
         uint32_t number[3];
         size_t d = 0;
@@ -63,7 +63,8 @@ static bool read_performance(struct reader *r, struct vm_function *f)
             (directives[d].numbers == 1 && !reader_integer(r, number)))
             return false;
         if (directives[d].numbers == 3)
-            memcpy(d == 2 ? f->cluster : f->maxntid, number, sizeof number);
+            memcpy(d == CLUSTER ? f->cluster : f->maxntid, number, sizeof number);
+        f->exact_ntid = f->exact_ntid || d == EXACT;
     }
     return true;
 }

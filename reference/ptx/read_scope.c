@@ -32,10 +32,12 @@ static struct read_binding *bind_at(struct reader *r, struct read_name *name, en
     struct read_binding *b = reader_alloc(r, &r->scratch, sizeof *b);
     if (!b)
         return NULL;
-    *b = (struct read_binding){
-        .kind = kind, .name = name, .outer = name->top, .sibling = r->declared[depth], .depth = depth};
+    struct read_binding **at = &name->top; /* below what inner scopes declared */
+    while (*at && (*at)->depth > depth)
+        at = &(*at)->outer;
+    *b = (struct read_binding){.kind = kind, .name = name, .outer = *at, .sibling = r->declared[depth], .depth = depth};
     r->declared[depth] = b;
-    name->top = b;
+    *at = b;
     return b;
 }
 
@@ -140,9 +142,9 @@ static bool give_row(struct reader *r, struct read_binding *b)
 bool reader_find(struct reader *r, struct read_name *name, struct read_binding **found)
 {
     struct read_binding *b = name->top, *range;
-    if (b && b->kind == READ_RANGE)
-        b = NULL; /* %r alone, of %r<100> */
-    if (!b || b->depth < r->depth || b->kind == READ_RANGE) {
+    while (b && b->kind == READ_RANGE)
+        b = b->outer; /* %r<100> declares no %r */
+    if (!b || b->depth < r->depth) {
         if (!find_range(r, name, &range))
             return false;
         if (range && (!b || range->depth > b->depth)) {

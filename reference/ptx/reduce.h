@@ -1,4 +1,4 @@
-/* reduce: what bulk copies do with what is already there.
+/* reduce: what bulk copies and atomics do with what is already there.
  *
  * source: PTX ISA 9.0, cp.reduce.async.bulk: operations and types; add of f32 flushes subnormal operands and sums to
  * zero and keeps the sign; f16 and bf16 are .noftz; rounding is to nearest even; inc and dec as in atom. */

@@ -57,6 +57,7 @@ static uint64_t read_shared_by_all(const struct vm_warp *w, enum vm_special s)
     case VM_IS_EXPLICIT_CLUSTER:
         return l->cluster[0] != 0;
     case VM_CLOCK:
+        return (uint32_t)w->steps;
     case VM_CLOCK64:
     case VM_GLOBALTIMER:
         return w->steps;

@@ -58,6 +58,11 @@ bool vm_type_float(enum vm_type t)
     return (types[t].flags & IS_FLOAT) != 0;
 }
 
+enum vm_type vm_type_part(enum vm_type t)
+{
+    return t == VM_F16X2 ? VM_F16 : t == VM_BF16X2 ? VM_BF16 : t;
+}
+
 enum vm_type vm_type_find(const char *word)
 {
     for (int t = VM_UNTYPED + 1; t < VM_TYPES; t++)

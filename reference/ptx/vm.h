@@ -47,6 +47,7 @@ struct vm_seen {
     uint64_t sequence;    /* of this warp's wgmma, from 0 */
     const uint64_t *a[4]; /* register A: rows of lanes; NULL for shared A */
     uint64_t a_descriptor, b_descriptor;
+    bool add; /* into the accumulator: scale-d */
 };
 
 struct vm {

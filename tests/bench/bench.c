@@ -12,12 +12,12 @@
 #include "oracle/answer/decode.h"
 #include "oracle/fragoracle.h"
 #include "probes/weights.h"
-#include "reference/accumulate.h"
+#include "reference/accumulate_paths.h"
 #include "reference/hopper_layout.h"
 #include "reference/matmul.h"
 #include "reference/mxfp4.h"
 
-enum { RUNS_MOST = 9, K = 2880, VECTORS = 256, TERMS = 16, TOKENS = 32 };
+enum { RUNS_MOST = 9, K = 2880, VECTORS = 256, TERMS = ACCUMULATE_TERMS, TOKENS_MOST = 64 };
 
 /* One line of the table. A rate is work / seconds / scale; without a scale the line shows seconds. */
 struct line {
@@ -106,26 +106,33 @@ static bool run_pack(void *context)
     return true;
 }
 
+/* A tile of outputs, all of whose products and sums are finite. */
 struct sums {
     struct accumulate_operand a[VECTORS][TERMS], b[VECTORS][TERMS];
+    struct accumulate_line line[VECTORS];
+    struct accumulate_panel panel[VECTORS / ACCUMULATE_LANES];
+    const struct accumulate_path *path; /* NULL: accumulate_step */
     int repeats;
-    float sink;
+    float d[VECTORS][VECTORS];
 };
 
 static bool run_sums(void *context)
 {
     struct sums *s = context;
-    float total = 0;
-    for (int r = 0; r < s->repeats; r++)
-        for (int i = 0; i < VECTORS; i++)
+    memset(s->d, 0, sizeof s->d);
+    for (int r = 0; r < s->repeats; r++) {
+        if (s->path)
+            s->path->tile(&accumulate_hopper_bf16, s->line, NULL, VECTORS, s->panel, VECTORS, &s->d[0][0], VECTORS);
+        for (int i = 0; !s->path && i < VECTORS; i++)
             for (int j = 0; j < VECTORS; j++)
-                total += accumulate_step(&accumulate_hopper_bf16, s->a[i], s->b[j], (float)r);
-    s->sink = total;
-    return isfinite(total);
+                s->d[i][j] = accumulate_step(&accumulate_hopper_bf16, s->a[i], s->b[j], s->d[i][j]);
+    }
+    return isfinite(s->d[0][0]);
 }
 
 struct product {
     struct weights_set set;
+    size_t tokens;
     struct bf16 *x, *out;
     uint32_t starts[2];
     int32_t ids[1];
@@ -134,7 +141,7 @@ struct product {
 static bool run_product(void *context)
 {
     struct product *p = context;
-    struct segments s = {TOKENS, 1, 1, p->starts, p->ids};
+    struct segments s = {p->tokens, 1, 1, p->starts, p->ids};
     uint32_t status_word;
     return matmul_grouped(p->x, &s, &p->set.w, p->out, &status_word, NULL) == STATUS_OK && status_word == 0;
 }
@@ -216,16 +223,28 @@ static bool bench_sums(bool smoke)
             x[k] = random_bf16(&random);
         accumulate_prepare(x, TERMS, i < VECTORS ? s->a[i] : s->b[i - VECTORS]);
     }
+    for (int i = 0; i < VECTORS; i++)
+        accumulate_pack_line(s->a[i], &s->line[i]);
+    accumulate_pack_panels(s->b[0], TERMS, VECTORS, s->panel);
     s->repeats = smoke ? 1 : 64;
-    struct line line = {.what = "accumulate_step, a core",
-                        .unit = "Mdots/s",
-                        .work = (double)s->repeats * VECTORS * VECTORS,
-                        .scale = 1e6,
-                        .threads = 1,
-                        .runs = 9,
-                        .run = run_sums};
-    snprintf(line.done, sizeof line.done, "%.0f fused sums of 16 products and C, operands prepared", line.work);
-    bool ok = measure(&line, s, smoke);
+    bool ok = true;
+    for (int path = -1; ok && path < ACCUMULATE_PATHS; path++) {
+        char what[40];
+        s->path = path < 0 ? NULL : accumulate_paths[path];
+        if (s->path && !s->path->usable())
+            continue;
+        struct line line = {.what = what,
+                            .unit = "Mdots/s",
+                            .work = (double)s->repeats * VECTORS * VECTORS,
+                            .scale = 1e6,
+                            .threads = 1,
+                            .runs = 9,
+                            .run = run_sums};
+        snprintf(what, sizeof what, s->path ? "accumulate_tile %s, a core" : "accumulate_step, a core",
+                 s->path ? s->path->name : "");
+        snprintf(line.done, sizeof line.done, "%.0f fused sums of 16 products and C, operands prepared", line.work);
+        ok = measure(&line, s, smoke);
+    }
     free(s);
     return ok;
 }
@@ -234,21 +253,27 @@ static bool bench_product(bool smoke)
 {
     size_t N = smoke ? 64 : K;
     struct random random = {1};
-    struct product p = {.starts = {0, TOKENS}};
+    struct product p = {0};
     if (weights_make(WEIGHTS_RANDOM, 1, N, K, 1, &p.set, NULL) != STATUS_OK)
         return false;
-    p.x = calloc(TOKENS * K, sizeof *p.x);
-    p.out = malloc(TOKENS * N * sizeof *p.out);
+    p.x = calloc(TOKENS_MOST * K, sizeof *p.x);
+    p.out = malloc(TOKENS_MOST * N * sizeof *p.out);
     bool ok = p.x && p.out;
-    for (int dense = 1; ok && dense >= 0; dense--) {
+    static const struct {
+        size_t tokens;
+        bool dense;
+    } cases[] = {{32, true}, {64, true}, {32, false}};
+    for (size_t c = 0; ok && c < sizeof cases / sizeof *cases; c++) {
+        const bool dense = cases[c].dense;
+        p.tokens = p.starts[1] = (uint32_t)cases[c].tokens;
         struct line line = {.what = dense ? "grouped product, dense x" : "grouped product, one-hot x",
                             .unit = "s",
                             .threads = omp_get_num_procs(),
                             .runs = 7,
                             .run = run_product};
-        for (size_t i = 0; i < TOKENS * K; i++)
+        for (size_t i = 0; i < p.tokens * K; i++)
             p.x[i] = dense ? random_bf16(&random) : (struct bf16){i % K == i / K ? BF16_ONE : 0};
-        snprintf(line.done, sizeof line.done, "P = %d, N = %zu, K = %d, weights decoded on the way", TOKENS, N, K);
+        snprintf(line.done, sizeof line.done, "P = %zu, N = %zu, K = %d, weights decoded on the way", p.tokens, N, K);
         ok = measure(&line, &p, smoke);
     }
     free(p.x);

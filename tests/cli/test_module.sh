@@ -1,6 +1,6 @@
 #!/bin/sh
-# The example of a module: its sidecar is what its kernel takes, and it conforms on the machine, and on a GPU if there is
-# one.
+# The example of a module: its sidecar is what its kernel takes, and it conforms on the machine, and on a GPU where
+# there is one.
 . tests/cli/lib.sh
 
 cp scripts/sample/module.json "$scratch"
@@ -29,13 +29,13 @@ for size, name in zip(sizes, sidecar["arguments"]):
     assert size == ("32" if name in "P N K E A".split() else "64"), name
 PYTHON
 for kind in identity coded; do
-    run 0 probe $kind --subject "module:$scratch/module.ptx" --shape 9,32,64 --on model
+    run 0 probe $kind --subject "module:$scratch/module.ptx" --shape 64,32,64 --on model
     says "probe of module:$scratch/module.ptx on ptx (bit-exact model)"
     says "verdict: conforms"
 done
 if "$fragoracle" list | grep -q "gpu *absent"; then
     trouble "no " probe coded --subject "module:$scratch/module.ptx" --on gpu
-    run 0 probe identity --subject "module:$scratch/module.ptx" --shape 9,32,64
+    run 0 probe identity --subject "module:$scratch/module.ptx" --shape 64,32,64
     says "on ptx (bit-exact model)"
     says "--on model"
 else

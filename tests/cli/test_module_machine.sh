@@ -1,16 +1,16 @@
 #!/bin/sh
-# Kernels in PTX on the functional machine, through the program itself: one by hand, right and with a column shifted; and,
-# where nvcc is, the production kernel and a planted one, as they are compiled.
+# Kernels in PTX on the functional machine, through the program itself: one by hand, right and with a column shifted;
+# and, where nvcc is, the production kernel and a planted one, as they are compiled.
 . tests/cli/lib.sh
 
 cp tests/oracle/module_product.ptx tests/oracle/module_product.json "$scratch"
 ptx=$scratch/module_product.ptx
 for ask in "probe identity" "probe coded" "probe random" diagnose; do
-    run 0 $ask --subject "module:$ptx" --shape 5,8,32 --on model
+    run 0 $ask --subject "module:$ptx" --shape 32,8,32 --on model
     says "on ptx (bit-exact model)"
     says "verdict: conforms"
 done
-run 0 probe identity --subject "module:$ptx" --shape 5,8,32 --on model --json
+run 0 probe identity --subject "module:$ptx" --shape 32,8,32 --on model --json
 holds "what was counted" python3 - "$scratch/stdout" <<'PYTHON'
 import json, sys
 answer = json.load(open(sys.argv[1]))
@@ -19,21 +19,35 @@ assert answer["kernel"]["name"] == "product" and answer["kernel"]["steps"] > 100
 assert answer["kernel"]["wgmma"] == 0 and answer["kernel"]["wgmma_expected"] is None
 PYTHON
 
+# Made for one shape: it is asked that one, and nothing else.
+sed 's/"grid"/"limits": {"P": 40, "N": 8, "K": 32}, "grid"/' tests/oracle/module_product.json >"$scratch/module_product.json"
+run 0 probe coded --subject "module:$ptx" --on model
+says "P,N,K = 40,8,32"
+run 0 check --subject "module:$ptx" --on model
+says "no historical case: the subject has more rows than columns"
+says "up to K=32, N=8"
+trouble "was made for one shape: P,N,K = 40,8,32" diagnose --subject "module:$ptx" --shape 40,8,64 --on model
+trouble "made for 40 rows alone, not 39" probe identity --subject "module:$ptx" --shape 39,8,32 --on model
+trouble "made for N = 8, K = 32 alone" probe identity --subject "module:$ptx" --shape 40,9,32 --on model
+sed 's/"grid"/"limits": {"P": 0}, "grid"/' tests/oracle/module_product.json >"$scratch/module_product.json"
+trouble "limits.P" probe identity --subject "module:$ptx" --on model
+cp tests/oracle/module_product.json "$scratch"
+
 shift='add.u32 %column, %n, 1; rem.u32 %column, %column, %count;'
 sed "s/mov.u32 %column, %n;/$shift/" tests/oracle/module_product.ptx >"$ptx"
-run 1 probe identity --subject "module:$ptx" --shape 5,8,32 --on model
-run 1 probe coded --subject "module:$ptx" --shape 5,8,32 --on model
-run 1 diagnose --subject "module:$ptx" --shape 5,8,32 --on model
+run 1 probe identity --subject "module:$ptx" --shape 32,8,32 --on model
+run 1 probe coded --subject "module:$ptx" --shape 32,8,32 --on model
+run 1 diagnose --subject "module:$ptx" --shape 32,8,32 --on model
 says "on ptx (bit-exact model)"
 says "n + 1"
 sed "s/fma.rn.f32 .*/&ex2.approx.f32 %right, %right;/" tests/oracle/module_product.ptx >"$ptx"
 for ask in "probe identity" diagnose; do
-    run 0 $ask --subject "module:$ptx" --shape 5,8,32 --on model
+    run 0 $ask --subject "module:$ptx" --shape 32,8,32 --on model
     says "on ptx (approximate)"
     says "approximate: "
 done
 sed "s/st.global.f32 .*/st.global.f32 [%at+65536], %sum;/" tests/oracle/module_product.ptx >"$ptx"
-run 1 probe identity --subject "module:$ptx" --shape 5,8,32 --on model
+run 1 probe identity --subject "module:$ptx" --shape 32,8,32 --on model
 says "the kernel broke in launch 1: line 8"
 
 nvcc=$(command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null)
@@ -63,12 +77,12 @@ run 0 probe identity --subject "module:$rs.ptx" --on model
 says "on ptx (bit-exact model)"
 says "wgmma 2304"
 says "unwritten     0 of 99840"
-run 0 probe coded --subject "module:$rs.ptx" --shape 8,16,64 --on model
+run 0 probe coded --subject "module:$rs.ptx" --shape 64,16,64 --on model
 says "verdict: conforms"
 planted "0 1 4 5 2 3 6 7"
-run 0 probe identity --subject "module:$rs.ptx" --shape 8,16,64 --on model
+run 0 probe identity --subject "module:$rs.ptx" --shape 64,16,64 --on model
 planted "0 4 1 5 3 7 6 2"
-run 1 diagnose --subject "module:$rs.ptx" --shape 8,16,64 --on model
+run 1 diagnose --subject "module:$rs.ptx" --shape 64,16,64 --on model
 says "verdict: differs: F01 a-order-rowpair"
 says "found       order v00 v04 v01 v05 v03 v07 v06 v02"
 # F38 and F44, which the model refuses.

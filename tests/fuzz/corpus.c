@@ -243,6 +243,27 @@ static enum status make_ptx(const char *folder, struct error *e)
     return s;
 }
 
+/* Kernels that run, each of other families of instructions, and one as anybody might write it. */
+static enum status make_kernels(const char *folder, struct error *e)
+{
+    static const char *const kernels[] = {"fuzz/kernels/alu",  "fuzz/kernels/copies", "fuzz/kernels/memory",
+                                          "fuzz/kernels/warp", "fuzz/kernels/tensor", "oracle/module_product"};
+    char path[4096];
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < sizeof kernels / sizeof *kernels; i++) {
+        uint8_t *text;
+        size_t size;
+        snprintf(path, sizeof path, "%s/tests/%s.ptx", FO_SOURCE_DIR, kernels[i]);
+        s = file_read(path, 0, &text, &size, e);
+        if (s)
+            break;
+        snprintf(path, sizeof path, "%s/%s.vm", folder, strrchr(kernels[i], '/') + 1);
+        s = file_write(path, text, size, e);
+        free(text);
+    }
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     struct error e;
@@ -254,7 +275,7 @@ int main(int argc, char **argv)
     if (file_make_folder(argv[1], &e) || make_npy(argv[1], &e) || make_safetensors(argv[1], &e) ||
         make_contracts(argv[1], &e) || make_images(argv[1], &e) || make_folder(argv[1], &folder_layout, "layout", &e) ||
         make_folder(argv[1], &folder_emit, "emit", &e) || make_renamed(argv[1], &e) ||
-        make_folder(argv[1], &folder_capture, "capture", &e) || make_ptx(argv[1], &e)) {
+        make_folder(argv[1], &folder_capture, "capture", &e) || make_ptx(argv[1], &e) || make_kernels(argv[1], &e)) {
         fprintf(stderr, "%s\n", error_line(&e, line, sizeof line));
         return 2;
     }

@@ -271,6 +271,8 @@ static void adapt_shape_rounds_up_to_what_is_wanted(void **state)
         {{.multiple_K = 48}, 1, 1, 64, true, {1, 1, 96}},
         {{.multiple_K = 5}, 1, 1, 32, true, {1, 1, 160}},
         {{.multiple_K = 0xfffffffe}, 1, 1, 32, false, {0}},
+        {{.only_P = 25, .only_N = 7, .only_K = 96}, 80, 208, 192, true, {25, 7, 96}},
+        {{.only_K = 48}, 80, 208, 192, false, {0}}, /* no whole blocks */
         {{.multiple_N = 0xffffffff}, 1, 1, 32, false, {0}},
     };
     (void)state;

@@ -56,6 +56,14 @@ static float loses_sign(uint32_t code, uint32_t scale, uint32_t n, uint32_t k)
     float x = right(code, scale, n, k);
     return n % 16 >= 8 && k % 16 >= 8 ? fabsf(x) : x;
 }
+static float negates(uint32_t code, uint32_t scale, uint32_t n, uint32_t k)
+{
+    return -right(code, scale, n, k);
+}
+static float negates_some(uint32_t code, uint32_t scale, uint32_t n, uint32_t k)
+{
+    return n % 16 >= 8 && k >= 32 ? -right(code, scale, n, k) : right(code, scale, n, k);
+}
 static float zero_is_zero(uint32_t code, uint32_t scale, uint32_t n, uint32_t k)
 {
     return scale == 0 ? 0 : right(code, scale, n, k);
@@ -136,6 +144,8 @@ static void explain_run_wrong_pairs_described(void **state)
         {"overflow", overflows, false, EXPLAIN_SCALES, {"NaN where greatest scale of the row >= 129", NULL}},
         {"flush", flushes, false, EXPLAIN_VALUES, {"(code & 7) == 1", NULL}},
         {"sign", loses_sign, false, EXPLAIN_VALUES, {"without its sign where", "k % 16 >= 8"}},
+        {"negated", negates, false, EXPLAIN_VALUES, {"negated where everywhere", "or the arithmetic"}},
+        {"negated in part", negates_some, false, EXPLAIN_VALUES, {"negated where", "k >= 32"}},
         {"scale 0", zero_is_zero, false, EXPLAIN_SCALES, {"zero where scale == 0", NULL}},
         {"twice", twice, false, EXPLAIN_VALUES, {"(code & 7) == 3", NULL}},
         {"clamp", right, true, EXPLAIN_EPILOGUE, {"largest", "zero where"}},

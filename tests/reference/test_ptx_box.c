@@ -381,6 +381,11 @@ static void tensor_misused_is_a_fault(void **state)
     m = plain;
     m.extent[1] = 1000; /* the tensor says more than there is */
     expect_bad(&m, STATUS_SUBJECT, TILE(2) "[%r2], [%d2, {0, 600}], [%r3];", "leaves global memory");
+    /* 2^40 bytes, of which 32 bits hold none. */
+    m = (struct vm_tensor_map){.rank = 5, .element_bytes = 1, .type = VM_U8};
+    for (uint32_t d = 0; d < m.rank; d++)
+        m.extent[d] = m.box[d] = 256, m.stride[d] = d ? 16 : 1, m.step[d] = 1;
+    expect_bad(&m, STATUS_SUBJECT, TILE(5) "[%r2], [%d2, {0, 0, 0, 0, 0}], [%r3];", "a box of more bytes");
 }
 
 int main(void)

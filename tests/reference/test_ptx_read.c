@@ -280,7 +280,8 @@ static void read_a_name_means_the_innermost_declaration(void **state)
                                     "{ .reg .b16 %r5; ttt %r5, %r6; }\n"
                                     "ttt a, %r5;\n"
                                     "ttt %r19, %s12, %s15;}\n"
-                                    ".entry j() { .reg .b16 a; ttt a, m; }");
+                                    ".entry j() { .reg .b16 a, %v<9>; ttt a, m;\n"
+                                    "{ .reg .b32 %v1<3>; ttt %v1, %v12; } ttt %v1; }");
     expect_operands(&p, 0, "a:32 %r5:32");
     expect_operands(&p, 1, "a:64 %r5:32 %r6:32");
     expect_operands(&p, 2, "a:64 %r5:32 m:64");
@@ -295,7 +296,9 @@ static void read_a_name_means_the_innermost_declaration(void **state)
     assert_int_not_equal(operand(&p, 0, 1)->reg, operand(&p, 3, 0)->reg);
     assert_int_equal(operand(&p, 1, 2)->reg, operand(&p, 3, 1)->reg); /* the one outside */
     assert_int_equal(operand(&p, 2, 2)->reg, operand(&p, 7, 1)->reg);
-    assert_int_equal(p.rows, 11);
+    expect_operands(&p, 8, "%v1:16 %v12:32");
+    assert_int_equal(operand(&p, 8, 0)->reg, operand(&p, 9, 0)->reg);
+    assert_int_equal(p.rows, 13);
     vm_program_free(&p);
 }
 

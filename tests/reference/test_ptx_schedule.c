@@ -175,6 +175,10 @@ static void run_calls_that_are_not_modelled_are_refused(void **state)
         {PTX_HEAD
          ".func f(.param .b32 x)\n{\nret;\n}\n.visible .entry k()\n{\n{ .param .b64 a; call f, (a); }\nret;\n}\n",
          "other sizes than declared"},
+        {PTX_HEAD ".visible .entry other(.param .align 16 .b8 x[4096], .param .b64 y)\n{\nret;\n}\n"
+                  ".visible .entry k()\n{\n{ .param .align 16 .b8 a[4096]; .param .b64 b; call other, (a, b); }\n"
+                  "ret;\n}\n",
+         "a call of a kernel"},
     };
     (void)state;
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
@@ -370,10 +374,11 @@ static void run_launch_out_of_bounds_is_refused(void **state)
 {
     struct vm *v = ptx_make(PTX_HEAD ".visible .entry k(.param .u64 a, .param .u32 b)\n.maxntid 128, 1, 1\n{\nret;\n}\n"
                                      ".visible .entry c()\n.reqnctapercluster 2, 1, 1\n{\nret;\n}\n"
+                                     ".visible .entry r()\n.reqntid 64\n{\nret;\n}\n"
                                      ".func f()\n{\nret;\n}\n");
     char parameters[16] = {0};
     const struct vm_launch good = ptx_launch(4, 128, parameters, 12);
-    struct vm_launch bad[10];
+    struct vm_launch bad[12];
     (void)state;
     ptx_expect(v, &good);
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++)
@@ -388,6 +393,8 @@ static void run_launch_out_of_bounds_is_refused(void **state)
     bad[7].cluster[0] = 3, bad[7].cluster[1] = bad[7].cluster[2] = 1;
     bad[8].dynamic_shared = VM_SHARED_MOST + 1;
     bad[9].entry = "c", bad[9].parameter_bytes = 0, bad[9].cluster[0] = 4;
+    bad[10].entry = "r", bad[10].parameter_bytes = 0, bad[10].block[0] = 32;
+    bad[11].entry = "r", bad[11].parameter_bytes = 0, bad[11].block[0] = 32, bad[11].block[1] = 2;
     for (size_t n = 0; n < sizeof bad / sizeof *bad; n++) {
         struct error e = {0};
         if (vm_run(v, &bad[n], &e) != STATUS_BAD_ARGUMENT || e.why[0] == '\0')
@@ -396,7 +403,28 @@ static void run_launch_out_of_bounds_is_refused(void **state)
     struct vm_launch c = bad[9];
     c.cluster[0] = 0; /* as the kernel says */
     ptx_expect(v, &c);
+    struct vm_launch r = bad[10];
+    r.block[0] = 64;
+    ptx_expect(v, &r);
     vm_free(v);
+}
+
+/* What a thread may have, and no byte more. */
+static void run_local_memory_has_a_limit(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        char text[200];
+        snprintf(text, sizeof text, "%s.visible .entry k()\n{\n.local .b8 stack[%d];\nret;\n}\n", PTX_HEAD,
+                 (512 << 10) + more);
+        struct vm *v = ptx_make(text);
+        struct vm_launch l = ptx_launch(1, 1, NULL, 0);
+        if (more)
+            ptx_expect_fault(v, &l, STATUS_BAD_ARGUMENT, "524289 bytes of local memory a thread");
+        else
+            ptx_expect(v, &l);
+        vm_free(v);
+    }
 }
 
 /* Sums of 1 .. threads by halves, each thread on its own part of shared memory. */
@@ -492,6 +520,7 @@ int main(void)
         cmocka_unit_test(run_faults_of_several_blocks_the_first_block_speaks),
         cmocka_unit_test(run_coordinates_of_clusters_are_those_of_the_grid),
         cmocka_unit_test(run_launch_out_of_bounds_is_refused),
+        cmocka_unit_test(run_local_memory_has_a_limit),
         cmocka_unit_test(run_nothing_begins_with_zeros),
         cmocka_unit_test(run_sum_over_shared_memory_with_barriers_is_exact),
         cmocka_unit_test(run_where_nobody_goes_on_tells_who_waits),

@@ -491,22 +491,24 @@ static void wgmma_that_is_not_modelled_is_refused(void **state)
     }
 }
 
-static void wgmma_outside_of_shared_memory_is_a_fault_of_the_kernel(void **state)
+static void wgmma_of_a_wrong_descriptor_is_a_fault_of_the_kernel(void **state)
 {
     (void)state;
-    struct error e = {0};
-    assert_int_equal(run_lines("mov.b64 %bdesc, 0x3fff;\n"
-                               "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 " D4 ", " A4
-                               ", %bdesc, %add, 1, 1, 0;",
-                               4, &e),
-                     STATUS_SUBJECT);
-    assert_non_null(strstr(e.why, "matrix descriptor reaches byte"));
-    assert_int_equal(run_lines("mov.b64 %adesc, 0x3fff;\n"
-                               "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 " D4
-                               ", %adesc, %bdesc, %add, 1, 1, 0, 0;",
-                               4, &e),
-                     STATUS_SUBJECT);
-    assert_non_null(strstr(e.why, "matrix descriptor reaches byte"));
+#define OP "wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 " D4
+    static const struct {
+        const char *lines, *why;
+    } rows[] = {
+        {"mov.b64 %bdesc, 0x3fff;\n" OP ", " A4 ", %bdesc, %add, 1, 1, 0;", "descriptor reaches byte"},
+        {"mov.b64 %adesc, 0x3fff;\n" OP ", %adesc, %bdesc, %add, 1, 1, 0, 0;", "descriptor reaches byte"},
+        {".reg .b64 %never;\n" OP ", " A4 ", %never, %add, 1, 1, 0;", "descriptor was never written"},
+        {".reg .b64 %never;\n" OP ", %never, %bdesc, %add, 1, 1, 0, 0;", "descriptor was never written"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error e = {0};
+        assert_int_equal(run_lines(rows[i].lines, 4, &e), STATUS_SUBJECT);
+        if (!strstr(e.why, rows[i].why))
+            fail_msg("row %zu: \"%s\" does not say \"%s\"", i, e.why, rows[i].why);
+    }
 }
 
 static void wgmma_of_warps_that_differ_is_a_fault_of_the_kernel(void **state)
@@ -583,7 +585,7 @@ int main(void)
         cmocka_unit_test(wgmma_of_integers_wraps_or_saturates),
         cmocka_unit_test(see_of_two_wgmma_shows_a_of_every_warp),
         cmocka_unit_test(wgmma_that_is_not_modelled_is_refused),
-        cmocka_unit_test(wgmma_outside_of_shared_memory_is_a_fault_of_the_kernel),
+        cmocka_unit_test(wgmma_of_a_wrong_descriptor_is_a_fault_of_the_kernel),
         cmocka_unit_test(wgmma_of_warps_that_differ_is_a_fault_of_the_kernel),
         cmocka_unit_test(wgmma_without_a_warpgroup_is_a_fault_of_the_kernel),
         cmocka_unit_test(wgmma_without_memory_says_so),

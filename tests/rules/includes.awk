@@ -28,6 +28,8 @@ BEGIN {
     home["cuda"] = "oracle/exec/"
     home["cupti.h"] = "oracle/exec/"
     home["cmocka.h"] = "tests/"
+    home["immintrin.h"] = "reference/accumulate_avx2.c"
+    home["emmintrin.h"] = "reference/accumulate_tile.c"
     home["mpfr.h"] = "tests/"
 
     # Tests read back what these wrote, count their allocations, and load what they built.

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "reference/ptx/ops.h"
+#include "reference/ptx/ops/operand.h"
 
 enum {
     EXTRA_FORM,
@@ -108,7 +108,9 @@ static bool read_map(struct vm_warp *w, const struct vm_instruction *i, unsigned
     }
     if (b->map.fill_nan && !b->to_global)
         vm_approximate(w, "the bits of the NaN that lies outside a tensor");
-    b->bytes = vm_box_bytes(&b->map);
+    if (vm_box_bytes(&b->map) > VM_SHARED_MOST)
+        return refuse(w, i, "a box of more bytes than a block's shared memory", vm_box_bytes(&b->map));
+    b->bytes = (uint32_t)vm_box_bytes(&b->map);
     return true;
 }
 
@@ -181,14 +183,6 @@ static enum vm_step run_bulk(struct vm_warp *w, const struct vm_instruction *i, 
     for (unsigned lane = 0; lane < VM_LANES; lane++)
         if (lanes >> lane & 1 && !begin_one(w, i, lane, &o))
             return VM_FAULT;
-    return VM_NEXT;
-}
-
-static enum vm_step run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w;
-    (void)i;
-    (void)lanes;
     return VM_NEXT;
 }
 
@@ -326,14 +320,14 @@ static const char *prepare_prefetch(const struct vm_program *p, struct vm_instru
     const char *why = strcmp(i->opcode, "cp.async.bulk.prefetch.tensor") == 0 ? take_tensor(i) : NULL;
     vm_take(i, "L2::cache_hint");
     i->type = VM_U32;
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     return why ? why : vm_take(i, "L2") && vm_take(i, "global") ? NULL : "not from global memory to L2";
 }
 
 static const char *prepare_prefetch_map(const struct vm_program *p, struct vm_instruction *i)
 {
     (void)p;
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     return i->operands == 1 ? NULL : "an odd number of operands";
 }
 

@@ -145,6 +145,8 @@ const char *vm_call_prepare(const struct vm_program *p, struct vm_instruction *i
         return NULL;
     }
     const struct vm_function *f = &p->function[name->value];
+    if (f->entry) /* whose parameters lie elsewhere */
+        return "a call of a kernel";
     i->run = run_call;
     if (!agrees(p, part(p, i, RESULTS), f->result, f->results) ||
         !agrees(p, part(p, i, ARGUMENTS), f->parameter, f->parameters))

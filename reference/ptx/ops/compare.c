@@ -56,15 +56,10 @@ static double flushed(enum vm_type t, double x)
     return fabs(x) < least ? 0 : x;
 }
 
-static enum vm_type part_of(enum vm_type t)
-{
-    return t == VM_F16X2 ? VM_F16 : t == VM_BF16X2 ? VM_BF16 : t;
-}
-
 /* holds[l]: 1 where the comparison does. shift: where in the sources the values begin. */
 static void compare(const struct vm_instruction *i, struct lanes *x, unsigned shift, uint64_t holds[VM_LANES])
 {
-    enum vm_type t = part_of(i->type);
+    enum vm_type t = vm_type_part(i->type);
     unsigned bits = vm_type_bits(t), set = (unsigned)i->extra[HOLDS];
     if (vm_type_float(t)) {
         for (unsigned l = 0; l < VM_LANES; l++) {
@@ -98,7 +93,7 @@ static enum vm_step run_setp(struct vm_warp *w, const struct vm_instruction *i, 
 {
     const struct vm_program *p = vm_warp_program(w);
     const struct vm_operand *to = vm_argument(p, i, 0);
-    bool packed = i->type != part_of(i->type);
+    bool packed = i->type != vm_type_part(i->type);
     struct lanes x;
     uint64_t first[VM_LANES], second[VM_LANES], d[VM_LANES], e[VM_LANES];
     lanes_read(w, i, &x, i->extra[COMBINE] ? 3 : 2);
@@ -135,7 +130,7 @@ static unsigned class_of(enum vm_type t)
         return FOR_UNSIGNED;
     if (t == VM_S16 || t == VM_S32 || t == VM_S64)
         return FOR_SIGNED;
-    t = part_of(t);
+    t = vm_type_part(t);
     return t == VM_F16 || t == VM_BF16 || t == VM_F32 || t == VM_F64 ? FOR_FLOAT : 0;
 }
 
@@ -152,7 +147,7 @@ static bool take_comparison(struct vm_instruction *i)
             i->extra[HOLDS] = comparisons[c].holds;
             found = true;
         }
-    if (i->extra[FLUSH] && i->type != VM_F32 && part_of(i->type) != VM_F16)
+    if (i->extra[FLUSH] && i->type != VM_F32 && vm_type_part(i->type) != VM_F16)
         return false;
     return found && !vm_words_left(i);
 }
@@ -166,7 +161,7 @@ static bool is_predicate(const struct vm_operand *o)
 static const char *setp_operands(const struct vm_program *p, const struct vm_instruction *i)
 {
     const struct vm_operand *to = vm_argument(p, i, 0);
-    bool packed = i->type != part_of(i->type), two = to->kind == VM_PAIR && to->count == 2;
+    bool packed = i->type != vm_type_part(i->type), two = to->kind == VM_PAIR && to->count == 2;
     const char *why = lanes_sources(p, i, i->extra[COMBINE] ? 3 : 2);
     if (why)
         return why;
@@ -192,7 +187,7 @@ static const char *prepare_set(const struct vm_program *p, struct vm_instruction
         to == VM_U32 || to == VM_S32 || to == VM_F32 || to == VM_F16 || to == VM_BF16 || to == VM_U16 || to == VM_S16;
     i->type = from;
     i->type2 = to;
-    if (!writes || class_of(from) == 0 || from != part_of(from) || !take_comparison(i))
+    if (!writes || class_of(from) == 0 || from != vm_type_part(from) || !take_comparison(i))
         return lanes_no_form;
     i->run = run_set;
     return lanes_operands(p, i, i->extra[COMBINE] ? 3 : 2);

@@ -3,6 +3,7 @@
 #include "reference/ptx/ops/control.h"
 
 #include "reference/ptx/ops/call.h"
+#include "reference/ptx/ops/operand.h"
 #include "reference/ptx/warp.h"
 
 enum vm_step vm_control_branch(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
@@ -66,14 +67,6 @@ static enum vm_step run_trap(struct vm_warp *w, const struct vm_instruction *i, 
     return vm_fault(w, i, STATUS_SUBJECT, "lane %d executes %s", __builtin_ctz(lanes), i->opcode);
 }
 
-static enum vm_step run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w;
-    (void)i;
-    (void)lanes;
-    return VM_NEXT;
-}
-
 static const char *prepare_exit(const struct vm_program *p, struct vm_instruction *i)
 {
     (void)p;
@@ -95,7 +88,7 @@ static const char *prepare_nothing(const struct vm_program *p, struct vm_instruc
     (void)p;
     for (int n = 0; words[n]; n++)
         vm_take(i, words[n]);
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     return vm_words_left(i) ? "unknown modifier" : NULL;
 }
 

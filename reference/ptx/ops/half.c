@@ -98,12 +98,12 @@ enum { OPS = sizeof ops / sizeof *ops };
 
 static bool is_pair(enum vm_type t)
 {
-    return t == VM_F16X2 || t == VM_BF16X2;
+    return t != vm_type_part(t);
 }
 
 static bool is_f16(enum vm_type t)
 {
-    return t == VM_F16 || t == VM_F16X2;
+    return vm_type_part(t) == VM_F16;
 }
 
 /* Values 0 .. 31 are the lower halves, 32 .. 63 the upper ones. */
@@ -225,7 +225,7 @@ static enum vm_step run_extreme(struct vm_warp *w, const struct vm_instruction *
 static bool take_type(struct vm_instruction *i)
 {
     i->type = vm_take_type(i);
-    return is_f16(i->type) || i->type == VM_BF16 || i->type == VM_BF16X2;
+    return is_f16(i->type) || vm_type_part(i->type) == VM_BF16;
 }
 
 static const char *prepare(const struct vm_program *p, struct vm_instruction *i)

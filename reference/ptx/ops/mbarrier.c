@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "reference/ptx/ops.h"
+#include "reference/ptx/ops/operand.h"
 
 enum { VAIN_MOST = 64 };
 enum { EXTRA_SPACE, EXTRA_OWN, EXTRA_DROP, EXTRA_EXPECT, EXTRA_PARITY, EXTRA_TRY };
@@ -251,15 +251,6 @@ static const char *prepare_pending_count(const struct vm_program *p, struct vm_i
     return vm_take(i, "b64") ? choose(i, run_pending_count, VM_B64, 2, 2) : "not of type b64";
 }
 
-/* Order between threads is kept anyway: warps run one after another. */
-static enum vm_step run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w;
-    (void)i;
-    (void)lanes;
-    return VM_NEXT;
-}
-
 static enum vm_step run_proxy_fence(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     (void)i;
@@ -277,22 +268,22 @@ static const char *prepare_proxy(const struct vm_program *p, struct vm_instructi
         enum vm_space space;
         if (!elsewhere && vm_take_space(i, &space) && space != VM_SHARED)
             return "a proxy of another space";
-        return choose(i, elsewhere ? run_nothing : run_proxy_fence, VM_UNTYPED, 0, 0);
+        return choose(i, elsewhere ? vm_run_nothing : run_proxy_fence, VM_UNTYPED, 0, 0);
     }
     if (vm_take(i, "alias"))
-        return choose(i, run_nothing, VM_UNTYPED, 0, 0);
+        return choose(i, vm_run_nothing, VM_UNTYPED, 0, 0);
     if (!vm_take(i, "tensormap::generic"))
         return "a proxy that is not modelled";
     int order = vm_take_of(i, orders);
     if (order < 0 || vm_take_of(i, scopes) < 0)
         return "a fence without an order or a scope";
-    return choose(i, run_nothing, VM_U32, order == 0 ? 2 : 0, order == 0 ? 2 : 0);
+    return choose(i, vm_run_nothing, VM_U32, order == 0 ? 2 : 0, order == 0 ? 2 : 0);
 }
 
 static const char *prepare_init_fence(const struct vm_program *p, struct vm_instruction *i)
 {
     (void)p;
-    return vm_take(i, "release") && vm_take(i, "cluster") ? choose(i, run_nothing, VM_UNTYPED, 0, 0)
+    return vm_take(i, "release") && vm_take(i, "cluster") ? choose(i, vm_run_nothing, VM_UNTYPED, 0, 0)
                                                           : "not release at cluster";
 }
 

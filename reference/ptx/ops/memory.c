@@ -139,12 +139,6 @@ static const char *prepare_store(const struct vm_program *p, struct vm_instructi
     return prepare_access(p, i, 1);
 }
 
-static enum vm_step run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
-{
-    (void)w, (void)i, (void)lanes;
-    return VM_NEXT;
-}
-
 static enum vm_step run_fence(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
     (void)w, (void)i, (void)lanes;
@@ -173,7 +167,7 @@ static const char *prepare_cache_hint(const struct vm_program *p, struct vm_inst
     vm_take(i, "tensormap");
     vm_take(i, "L1");
     vm_take(i, "L2");
-    i->run = run_nothing;
+    i->run = vm_run_nothing;
     if (vm_words_left(i))
         return vm_why_words;
     return i->operands >= 1 && vm_argument(p, i, 0)->kind == VM_ADDRESS ? NULL : vm_why_operands;

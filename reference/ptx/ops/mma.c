@@ -95,6 +95,7 @@ static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, u
     const uint32_t width = vm_type_bits(s.a), d_width = vm_type_bits(s.d);
     uint32_t a[ROWS * MOST_K], b[COLUMNS * MOST_K], d[ROWS * COLUMNS];
     struct accumulate_operand a_operand[ROWS * MOST_K], b_operand[COLUMNS * MOST_K];
+    struct accumulate_panel panel;
     if (w->alive != UINT32_MAX)
         return vm_fault(w, i, STATUS_SUBJECT, "mma.sync needs all 32 threads of the warp");
     if (!vm_all_here(w, lanes, UINT32_MAX))
@@ -104,7 +105,8 @@ static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, u
     gather(w, i, C, d_width, ROWS, COLUMNS, d);
     strip_prepare(&s, s.a, a, ROWS, false, a_operand);
     strip_prepare(&s, s.b, b, COLUMNS, false, b_operand);
-    strip_multiply(&s, a_operand, b_operand, COLUMNS, d);
+    strip_pack(&s, b_operand, COLUMNS, &panel);
+    strip_multiply(&s, a_operand, b_operand, &panel, COLUMNS, d);
     scatter(w, i, d_width, d);
     if (s.approximate)
         vm_approximate(w, s.approximate);

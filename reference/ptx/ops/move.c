@@ -1,13 +1,9 @@
 /* Moves: mov with its vectors and symbols, and what turns addresses of one space into those of another.
  * source: PTX ISA 9.0, "Data Movement and Conversion Instructions": mov, cvta, isspacep, mapa, getctarank,
  * createpolicy. */
+#include "reference/ptx/ops/lanes.h"
 #include "reference/ptx/ops/operand.h"
 #include "reference/ptx/warp.h"
-
-static uint64_t low_bits(unsigned bits)
-{
-    return bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-}
 
 static const struct vm_operand *argument(const struct vm_warp *w, const struct vm_instruction *i, uint32_t n)
 {
@@ -45,7 +41,7 @@ static enum vm_step run_pack(struct vm_warp *w, const struct vm_instruction *i, 
     for (uint32_t n = 0; n < count; n++) {
         const uint64_t *from = vm_read_operand(w, &element[n], room);
         for (unsigned lane = 0; lane < VM_LANES; lane++)
-            sum[lane] |= (from[lane] & low_bits(bits)) << (n * bits);
+            sum[lane] |= (from[lane] & lanes_mask(bits)) << (n * bits);
     }
     vm_write_operand(w, argument(w, i, 0), sum, lanes);
     return VM_NEXT;
@@ -62,7 +58,7 @@ static enum vm_step run_unpack(struct vm_warp *w, const struct vm_instruction *i
     const uint64_t *from = vm_read_operand(w, argument(w, i, 1), room);
     for (uint32_t n = 0; n < count; n++) {
         for (unsigned lane = 0; lane < VM_LANES; lane++)
-            part[lane] = from[lane] >> (n * bits) & low_bits(bits);
+            part[lane] = from[lane] >> (n * bits) & lanes_mask(bits);
         vm_write_operand(w, &element[n], part, lanes);
     }
     return VM_NEXT;
@@ -229,8 +225,8 @@ static enum vm_step run_mapa(struct vm_warp *w, const struct vm_instruction *i, 
         if (to >= w->block->cluster->blocks)
             vm_hazard(w, i, "An address mapped to a block that is not in the cluster", "block %u of %u, lane %u", to,
                       w->block->cluster->blocks, lane);
-        uint64_t offset = shared_address(w, i, lane, from[lane]) & low_bits(VM_RANK_SHIFT);
-        value[lane] = i->extra[1] + (offset | (uint64_t)(to & low_bits(8)) << VM_RANK_SHIFT);
+        uint64_t offset = shared_address(w, i, lane, from[lane]) & lanes_mask(VM_RANK_SHIFT);
+        value[lane] = i->extra[1] + (offset | (uint64_t)(to & lanes_mask(8)) << VM_RANK_SHIFT);
     }
     vm_write_operand(w, argument(w, i, 0), value, lanes);
     return VM_NEXT;

@@ -36,3 +36,9 @@ void vm_check_own_block(struct vm_warp *w, const struct vm_instruction *i, uint3
             vm_hazard(w, i, "Shared memory of another block reached as the block's own", "address 0x%llx, lane %u",
                       (unsigned long long)address[lane], lane);
 }
+
+enum vm_step vm_run_nothing(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
+{
+    (void)w, (void)i, (void)lanes;
+    return VM_NEXT;
+}

@@ -58,6 +58,10 @@ static inline bool vm_names_own_block(const struct vm_instruction *i)
 void vm_check_own_block(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes,
                         const uint64_t address[VM_LANES], bool own);
 
+/* The run of what no result depends on: hints, and the order between threads, which is kept anyway: warps run one
+ * after another. */
+vm_execute vm_run_nothing;
+
 /* Take `.L2::cache_hint`. returns how many operands its policy adds: 0 or 1. */
 static inline uint32_t vm_take_policy(struct vm_instruction *i)
 {

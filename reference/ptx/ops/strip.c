@@ -1,6 +1,7 @@
 #include "reference/ptx/ops/strip.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "reference/number.h"
 
@@ -19,6 +20,9 @@ static const struct {
     [VM_S8] = {NO_FORMAT, NULL},
     [VM_U8] = {NO_FORMAT, NULL},
 };
+
+/* bf16 was measured as wgmma alone. */
+static const char mma_of_bf16[] = "mma.sync of bf16 is read, not measured";
 
 /* Which pairs there are, and how they are summed. bf16 of 16 products and integers need no profile. */
 static const struct {
@@ -64,14 +68,15 @@ bool strip_make(enum strip_unit unit, enum vm_type d, enum vm_type a, enum vm_ty
             units[u].a == kin(b)) {
             const struct fused_profile *p = units[u].profile;
             size_t room = p && k % (size_t)p->products != 0 ? (size_t)p->products : k;
-            *out = (struct strip){.a = a,
-                                  .b = b,
-                                  .d = d,
-                                  .k = k,
-                                  .room = room,
-                                  .profile = p,
-                                  .exact = a == VM_BF16 && p == NULL,
-                                  .approximate = types[a].approximate};
+            *out =
+                (struct strip){.a = a,
+                               .b = b,
+                               .d = d,
+                               .k = k,
+                               .room = room,
+                               .profile = p,
+                               .exact = a == VM_BF16 && p == NULL,
+                               .approximate = unit == STRIP_MMA && a == VM_BF16 ? mma_of_bf16 : types[a].approximate};
             return true;
         }
     return false;
@@ -119,8 +124,6 @@ static uint32_t integer_step(const struct strip *s, const struct accumulate_oper
 static uint32_t step(const struct strip *s, const struct accumulate_operand *a, const struct accumulate_operand *b,
                      uint32_t c)
 {
-    if (s->exact)
-        return f32_bits(accumulate_step(&accumulate_hopper_bf16, a, b, f32_from_bits(c)));
     if (!s->profile)
         return integer_step(s, a, b, c);
     const size_t products = (size_t)s->profile->products;
@@ -129,10 +132,33 @@ static uint32_t step(const struct strip *s, const struct accumulate_operand *a, 
     return c;
 }
 
+void strip_pack(const struct strip *s, const struct accumulate_operand *b, size_t n, struct accumulate_panel *out)
+{
+    assert(n <= STRIP_MOST_N);
+    if (s->exact)
+        accumulate_pack_panels(b, s->room, n, out);
+}
+
+static void multiply_exact(const struct strip *s, const struct accumulate_operand *a,
+                           const struct accumulate_panel *panel, size_t n, uint32_t *d)
+{
+    struct accumulate_line line[STRIP_ROWS];
+    float sum[STRIP_ROWS * STRIP_MOST_N];
+    for (size_t row = 0; row < STRIP_ROWS; row++)
+        accumulate_pack_line(a + row * s->room, &line[row]);
+    memcpy(sum, d, STRIP_ROWS * n * sizeof *d);
+    accumulate_tile(&accumulate_hopper_bf16, line, NULL, STRIP_ROWS, panel, n, sum, n);
+    memcpy(d, sum, STRIP_ROWS * n * sizeof *d);
+}
+
 void strip_multiply(const struct strip *s, const struct accumulate_operand *a, const struct accumulate_operand *b,
-                    size_t n, uint32_t *d)
+                    const struct accumulate_panel *panel, size_t n, uint32_t *d)
 {
     assert(n <= STRIP_MOST_N && s->room <= STRIP_MOST_K);
+    if (s->exact) {
+        multiply_exact(s, a, panel, n, d);
+        return;
+    }
     for (size_t row = 0; row < STRIP_ROWS; row++)
         for (size_t column = 0; column < n; column++) {
             uint32_t *to = &d[row * n + column];

@@ -7,6 +7,7 @@
 
 #include "reference/ptx/hooks.h"
 #include "reference/ptx/ops.h"
+#include "reference/ptx/poison.h"
 
 /* What prepare leaves in extra. */
 enum { FAMILY, COLUMNS, SOURCE, FLAGS };
@@ -224,6 +225,8 @@ static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, u
         f.a = uniform(w, i, WGMMA_A);
     f.b = uniform(w, i, WGMMA_B);
     f.add = uniform(w, i, WGMMA_ADD) != 0;
+    if (f.b == VM_POISON || f.a == VM_POISON)
+        return vm_fault(w, i, STATUS_SUBJECT, "the register of a matrix descriptor was never written");
     if (!wgmma_take_off(w, &f))
         return vm_fault(w, i, STATUS_NO_MEMORY, "no memory for what is in flight");
     if (w == wgmma_leader(w))

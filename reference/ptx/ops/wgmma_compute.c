@@ -26,6 +26,7 @@ struct wgmma_room {
     struct slots a, d;
     uint32_t a_bits[STRIP_ROWS * STRIP_MOST_K], b_bits[STRIP_MOST_N * STRIP_MOST_K];
     struct accumulate_operand a_operand[STRIP_ROWS * STRIP_MOST_K], b_operand[STRIP_MOST_N * STRIP_MOST_K];
+    struct accumulate_panel b_panel[STRIP_PANELS];
     uint32_t d_bits[STRIP_ROWS * STRIP_MOST_N];
 };
 
@@ -200,7 +201,8 @@ static void show(struct vm_warp *w, const struct wgmma_flight *f, uint64_t seque
                            .warp = w->index,
                            .sequence = sequence,
                            .a_descriptor = f->a,
-                           .b_descriptor = f->b};
+                           .b_descriptor = f->b,
+                           .add = f->add};
     for (uint32_t r = 0; registers && r < WGMMA_A_REGISTERS; r++)
         seen.a[r] = vm_row(w, wgmma_row(w, f->instruction, WGMMA_A, r));
     vm->see(vm->see_self, &seen);
@@ -224,7 +226,7 @@ static void compute_strip(struct vm_warp *w, const struct wgmma_form *form, cons
         gather(w, f->instruction, WGMMA_D, &room->d, n, room->d_bits);
     else
         memset(room->d_bits, 0, STRIP_ROWS * n * sizeof *room->d_bits);
-    strip_multiply(&form->strip, room->a_operand, room->b_operand, n, room->d_bits);
+    strip_multiply(&form->strip, room->a_operand, room->b_operand, room->b_panel, n, room->d_bits);
     scatter(w, f->instruction, WGMMA_D, &room->d, n, room->d_bits);
 }
 
@@ -240,6 +242,7 @@ enum vm_step wgmma_compute(struct vm_warp *leader, uint64_t sequence)
     const struct tile b = tile_of(f->b, form.mn_b, 0, (uint32_t)form.op.n, bytes);
     read_tile(leader->block, &b, bytes, room->b_bits);
     strip_prepare(&form.strip, form.strip.b, room->b_bits, (size_t)form.op.n, form.negate_b, room->b_operand);
+    strip_pack(&form.strip, room->b_operand, (size_t)form.op.n, room->b_panel);
     if (form.strip.approximate)
         vm_approximate(leader, form.strip.approximate);
     for (struct vm_warp *w = leader; w < leader + WGMMA_WARPS; w++) {
