@@ -81,7 +81,7 @@ run 0 probe identity --on model --subject rs+F29 --shape 96,80,192
 # Padding and packing for 8 warps are innocent while there is one expert and one strip of 64 rows.
 run 0 probe identity --on model --subject rs+F20 --shape 32,64,128 --historical
 for fault in F38 F44; do
-    trouble "a race of the hardware" probe identity --on model --subject rs+$fault
+    trouble "a race, which the model has not" probe identity --on model --subject rs+$fault
 done
 
 # The line that repeats the worst pass does repeat it.
