@@ -168,6 +168,11 @@ static struct tile_sum sum_of(enum tile_unit unit, const char *a_name, const cha
                              .approximate = types[a].approximate};
 }
 
+const char *tile_approximate(const struct tile_op *op)
+{
+    return sum_of(op->unit, op->a, op->b, op->d_bits, op->k).approximate;
+}
+
 struct tile_sum tile_sum_of_wgmma(const struct wgmma_op *op)
 {
     const struct wgmma_family *f = op->family;

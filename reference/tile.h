@@ -40,6 +40,9 @@ struct tile_options {
  * source: PTX ISA, wgmma.mma_async: scales and transposes of the types; mma has none of them; .satfinite: integers. */
 enum status tile_check_options(const struct tile_op *op, const struct tile_options *o, struct error *e);
 
+/* NULL where tile_mma is a bit-exact model, else why it is not. */
+const char *tile_approximate(const struct tile_op *op);
+
 /* One operation. Elements are the bits of their types in the low bits of a word; what is above is ignored.
  * shape: a [m][k], b [n][k], c [m][n] (may be d; NULL: zeros), d [m][n]. needs: options that tile_check_options takes.
  */
