@@ -235,11 +235,11 @@ files() {
         refuses " long" pack --weights "$sample" --tensor $tensor --out "$path"
         refuses " long" probe identity --on model --shape 4,16,64 --out "$path"
         refuses " long" emit --shape 4,16,64 --out "$path"
-        refuses " long" mma $mma --a "$a" --b "$b" --out "$path"
         refuses " long" score --in "$work/emit" --out "$path"
         refuses " long" unpack --in "$path" --out "$work/out"
     done
     refuses " long" list --out "$long$long"
+    refuses " long" mma $mma --a "$a" --b "$b" --out "$long$long"
     refuses " long" list --out "$work/$(printf '%0256d' 1)"
     [[ -z $(find "$long" -type f) ]] || wrong "something was written: $(find "$long" -type f)"
     [[ ! -e $work/out ]] || wrong "something was written: $(find "$work/out")"
