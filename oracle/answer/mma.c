@@ -21,7 +21,7 @@ static double value_of_f16(uint32_t bits)
 }
 static double value_of_tf32(uint32_t bits)
 {
-    return (double)tf32_decode((struct tf32){bits & TF32_READ});
+    return (double)tf32_decode((struct tf32){bits});
 }
 static double value_of_e4m3(uint32_t bits)
 {

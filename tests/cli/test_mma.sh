@@ -119,6 +119,11 @@ assert j["c"] is None and j["d"]["shape"] == [64, 8] and j["d"]["array"] == "<f4
 assert j["b"]["shape"] == [16, 8] and j["b"]["type"] == "bf16" and j["notes"] == []
 PYTHON
 
+run 0 mma $bf16 --out "$scratch/d.npy" --neg-b --trans-b --json
+holds "trans-b" grep -q '"trans_b": true' "$scratch/stdout"
+run 0 mma $bf16 --out "$scratch/d.npy" --neg-b --trans-b
+says "scale-d 1, neg-b, trans-b"
+
 # What cannot be leaves nothing
 rm "$scratch/d.npy"
 trouble "$scratch/w1.b.npy: A: wanted <u2 (64, 16), found <u2 (16, 8)" \

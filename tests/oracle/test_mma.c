@@ -155,12 +155,15 @@ static void fo_mma_of_bytes_knows_their_special_values(void **state)
     struct npy d;
     begin(state, "mma.m16n8k16.f32.e4m3.e5m2", NPY_U1, NPY_U1, NPY_F4, &q);
     q.a[0] = 0x7f, q.a[1] = 0xff, q.a[2] = 0x7e;
+    q.c[5] = 0x7f800001;
     q.b[0] = 0x7c, q.b[1] = 0xfc, q.b[2] = 0x7d, q.b[3] = 0x7b;
     json_t *j = ask(&q, &answer, &d);
     assert_int_equal(counted(j, "a", "nan"), 2);
     assert_int_equal(counted(j, "a", "inf"), 0);
     assert_int_equal(counted(j, "b", "nan"), 1);
     assert_int_equal(counted(j, "b", "inf"), 2);
+    assert_int_equal(counted(j, "c", "nan"), 1);
+    assert_non_null(strstr(note_at(j, 0), "4 elements of A, B and C are NaN"));
     json_decref(j);
     npy_free(&d);
     fo_answer_free(&answer);
