@@ -167,6 +167,7 @@ enum status module_read_arguments(const struct module_reader *r)
     for (size_t i = 0; i < count; i++) {
         snprintf(field, sizeof field, "arguments[%zu]", i);
         enum status s = read_argument(r, json_array_get(list, i), field, 0, &p, &m->argument_at[i]);
+        m->argument_bytes[i] = p.at - m->argument_at[i];
         if (s == STATUS_OK && p.at > MODULE_PARAMETERS)
             s = module_refuse(r, field, "the arguments take more than 4096 bytes");
         if (s != STATUS_OK)

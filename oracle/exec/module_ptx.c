@@ -192,12 +192,37 @@ static void write_note(const struct machine_ptx *p, char note[MODULE_NOTE])
     }
 }
 
-static struct vm_launch launch_of(const struct machine_ptx *p, const struct module_launch *l)
+/* The arguments where the entry wants them: an alignment may be stated there that no sidecar knows (CUDA 13 places a
+ * CUtensorMap at 128 bytes, CUDA 12 at 64). *bytes: of the whole buffer. */
+static enum status place_arguments(const struct machine_ptx *p, const uint8_t *from, uint8_t to[MODULE_PARAMETERS],
+                                   size_t *bytes, struct error *e)
+{
+    const struct module_sidecar *m = p->sidecar;
+    const struct vm_program *program = &p->vm->program;
+    const struct vm_function *entry = &program->function[vm_program_find(program, m->entry)];
+    const struct vm_variable *v = &program->variable[entry->parameter];
+    if (entry->parameters != m->arguments)
+        return error_set(e, STATUS_BAD_INPUT, "'%.200s' takes %u arguments, not %u", m->entry, entry->parameters,
+                         m->arguments);
+    memset(to, 0, MODULE_PARAMETERS);
+    *bytes = 0;
+    for (uint32_t i = 0; i < m->arguments; i++) {
+        if (v[i].bytes != m->argument_bytes[i] || v[i].at + v[i].bytes > MODULE_PARAMETERS)
+            return error_set(e, STATUS_BAD_INPUT, "argument %u has %u bytes, and '%.200s' wants %llu", i,
+                             m->argument_bytes[i], m->entry, (unsigned long long)v[i].bytes);
+        memcpy(to + v[i].at, from + m->argument_at[i], m->argument_bytes[i]);
+        *bytes = v[i].at + v[i].bytes;
+    }
+    return STATUS_OK;
+}
+
+static struct vm_launch launch_of(const struct machine_ptx *p, const struct module_launch *l, const void *parameters,
+                                  size_t bytes)
 {
     struct vm_launch launch = {.entry = p->sidecar->entry,
                                .dynamic_shared = l->shared,
-                               .parameters = l->parameters,
-                               .parameter_bytes = p->sidecar->parameter_bytes,
+                               .parameters = parameters,
+                               .parameter_bytes = bytes,
                                .order = p->sidecar->order == ORDER_EARLY ? VM_EARLY : VM_LATE,
                                .most_steps = p->sidecar->seconds * MODULE_PTX_STEPS};
     memcpy(launch.grid, l->grid, sizeof launch.grid);
@@ -209,11 +234,16 @@ static struct vm_launch launch_of(const struct machine_ptx *p, const struct modu
 static enum status ptx_launch(void *self, const struct module_launch *l, struct module_ran *ran, struct error *e)
 {
     struct machine_ptx *p = self;
-    const struct vm_launch launch = launch_of(p, l);
+    uint8_t parameters[MODULE_PARAMETERS];
+    size_t bytes = 0;
+    enum status s = place_arguments(p, l->parameters, parameters, &bytes, e);
+    if (s != STATUS_OK)
+        return error_at_path(e, p->sidecar->path), s;
+    const struct vm_launch launch = launch_of(p, l, parameters, bytes);
     const struct vm_report before = p->vm->report;
     bool twice = p->launches == 0 && p->sidecar->order == ORDER_BOTH;
     p->launches++;
-    enum status s = twice ? keep(p, e) : STATUS_OK;
+    s = twice ? keep(p, e) : STATUS_OK;
     if (s == STATUS_OK)
         s = run(p, &launch, e);
     struct module_ran r = {

@@ -78,6 +78,7 @@ struct module_sidecar {
     enum module_order order;
     struct executor_limits limits;
     uint32_t arguments, argument_at[MODULE_ARGUMENTS]; /* bytes in the parameter buffer */
+    uint32_t argument_bytes[MODULE_ARGUMENTS];
     uint32_t parameter_bytes;
     uint32_t values, tensors, scratches;
     struct module_value value[MODULE_VALUES];

@@ -28,7 +28,8 @@ static const char *const fates[] = {"not read", "breaks", "hangs", "equal", "cou
 
 struct tally {
     size_t fate[PTX_FATES], noted, noticed, map, faint, complete, sums, stage, open, alone, both;
-    size_t names, names_also; /* stages, summed over mutants that are not open */
+    size_t named;             /* mutants that are not open with a right stage named, not only as another possibility */
+    size_t names, names_also; /* stages, summed over these mutants */
 };
 
 static size_t up(size_t x, size_t multiple)
@@ -144,6 +145,7 @@ static void add(struct tally *t, const struct ptx_asked *a)
     t->sums += complete && sums_right(a);
     t->stage += stage_right(a);
     t->open += a->truth.open;
+    t->named += !a->truth.open && (a->stages & a->truth.stages);
     t->names += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages);
     t->names_also += a->truth.open ? 0 : (size_t)__builtin_popcount(a->stages | a->also);
     t->alone += stage_right(a) && !(a->stages & ~a->truth.stages);
@@ -174,8 +176,11 @@ static void print(const struct tally tally[MUTANTS_OPERATORS + 1])
     size_t closed = all->fate[PTX_COUNTED] - all->open;
     print_tally("all", all);
     if (closed > 0)
-        printf("stages named: %.1f of %d in the mean, %.1f with those that outputs cannot tell from them\n",
-               (double)all->names / (double)closed, EXPLAIN_STAGES, (double)all->names_also / (double)closed);
+        printf("not open: a right stage is named in %zu of %zu, else given as what outputs cannot tell from it; %.1f "
+               "of %d "
+               "named in the mean, %.1f with those\n",
+               all->named, closed, (double)all->names / (double)closed, EXPLAIN_STAGES,
+               (double)all->names_also / (double)closed);
 }
 
 /* A run in progress. */

@@ -387,7 +387,12 @@ static void module_that_the_machine_cannot_take_is_trouble_with_its_place(void *
     struct run_report report;
     x = open_or_fail(state, few);
     assert_int_equal(run_once(&x, out, &report, &e), STATUS_BAD_INPUT);
-    expect_error(&e, STATUS_BAD_INPUT, scratch_path(state, "k.json", path), "", -1, "bytes of parameters");
+    expect_error(&e, STATUS_BAD_INPUT, scratch_path(state, "k.json", path), "", -1, "takes 8 arguments, not 7");
+    x.release(x.self);
+    const struct edit wide[EDITS] = {{"\"K\", \"A\"]", "\"K\", {\"u64\": 1}]"}};
+    x = open_or_fail(state, wide);
+    assert_int_equal(run_once(&x, out, &report, &e), STATUS_BAD_INPUT);
+    expect_error(&e, STATUS_BAD_INPUT, scratch_path(state, "k.json", path), "", -1, "argument 7 has 8 bytes");
     x.release(x.self);
 }
 
