@@ -83,6 +83,21 @@ struct fo_decode_options {
 };
 int fo_decode(const struct fo_decode_options *o, struct fo_answer *answer, struct fo_error *error);
 
+/* One tile of one operation of the tensor core, D = C + A*B, on logical matrices in .npy files: A [M,K], B [K,N], C and
+ * D [M,N]. 8- and 16-bit float types are their bits, u1 and u2; f32 and TF32 f4; s8, u8 and s32 i1, u1 and i4. */
+struct fo_mma_options {
+    const char *op;      /* needed: "wgmma.m64n64k16.f32.bf16.bf16.rs", "mma.m16n8k16.f32.f16.f16" */
+    const char *a, *b;   /* needed */
+    const char *c;       /* NULL: zeros */
+    const char *out;     /* needed: D is written here */
+    const char *on;      /* "model" (default), "gpu" */
+    const char *scale_d; /* "1" (default), "0": C takes no part */
+    int neg_a, neg_b;    /* wgmma of floats: the operand is negated */
+    int trans_b;         /* wgmma of 16-bit types: the instruction reads B MN-major; the matrices stay what they are */
+    int sat;             /* integers saturate instead of wrapping */
+};
+int fo_mma(const struct fo_mma_options *o, struct fo_answer *answer, struct fo_error *error);
+
 /* Checkpoint tensors to the kernel's layout: values.npy u8 [E,Mp/4,4Kb], scales.npy u8 [E,Np/32,32Kp], layout.json. */
 struct fo_pack_options {
     const char *weights, *tensor, *out; /* needed; out is a folder */

@@ -15,14 +15,13 @@
  *
  * The bounds of one step are the C of the next.
  * source: MMA-Sim (arXiv 2511.10909) for the shape of the rule and F, kept: f16 and tf32 25 and 23, fp8 13 and 13;
- * read, not measured here. bf16: accumulate.h. Integers: PTX ISA, wgmma.mma_async without .satfinite wraps. */
+ * read, not measured here. bf16 and integers (without .satfinite): tile.h. */
 #ifndef FO_REFERENCE_TILE_PRODUCT_H
 #define FO_REFERENCE_TILE_PRODUCT_H
 
 #include <stdbool.h>
 
-#include "reference/status.h"
-#include "reference/wgmma.h"
+#include "reference/tile.h"
 
 struct tile_term;
 struct tile_factors;
@@ -35,8 +34,9 @@ struct tile_product {
     /* [rows][columns] the least and the largest value that D may have; equal when exact. Both NaN: D is NaN. From
      * -infinity to +infinity: nothing is known, and even NaN is inside. */
     double *low, *high;
-    struct tile_term *term;       /* room for the factors of a step */
-    struct tile_factors *factors; /* the same for bf16 */
+    struct tile_sum sum;
+    struct tile_factors *factors; /* room for the factors of a step; exact */
+    struct tile_term *term;       /* the same, not exact */
 };
 
 /* Begin with C. c: [64][N] bits of D's type (f32, s32, f16), or NULL for scale-d = 0. *out is freed with

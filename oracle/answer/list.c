@@ -1,4 +1,5 @@
 #include "oracle/answer/probe.h"
+#include "reference/mma.h"
 #include "reference/wgmma.h"
 
 static json_t *list_operations(struct text *text)
@@ -18,6 +19,19 @@ static json_t *list_operations(struct text *text)
                 char name[WGMMA_NAME_SIZE];
                 json_array_append_new(operations, json_string(wgmma_format(&op, name)));
             }
+    }
+    return operations;
+}
+
+/* What `mma` computes besides; there are no fragment maps of them here. */
+static json_t *list_mma(struct text *text)
+{
+    json_t *operations = json_array();
+    text_add(text, "operations of the command mma alone\n");
+    for (size_t i = 0; i < mma_op_count(); i++) {
+        char name[MMA_NAME_SIZE];
+        text_add(text, "  %s\n", mma_format(mma_op_at(i), name));
+        json_array_append_new(operations, json_string(name));
     }
     return operations;
 }
@@ -58,7 +72,8 @@ int fo_list(struct fo_answer *answer, struct fo_error *error)
     struct machine gpu;
     struct text text = {0};
     char line[512];
-    json_t *operations = list_operations(&text), *faults = list_faults(&text), *probes = list_probes(&text);
+    json_t *operations = list_operations(&text), *mma = list_mma(&text), *faults = list_faults(&text),
+           *probes = list_probes(&text);
     json_t *devices = json_array();
     text_add(&text, "devices\n  model      bit-exact model, always there\n");
     json_array_append_new(devices, json_pack("{s:s, s:s}", "name", "model", "fidelity", "bit-exact model"));
@@ -69,8 +84,9 @@ int fo_list(struct fo_answer *answer, struct fo_error *error)
     } else {
         text_add(&text, "  gpu        absent: %s\n", error_line(&absent, line, sizeof line));
     }
-    json_t *j = json_pack("{s:s, s:o, s:[s,s], s:[s,s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1",
-                          "operations", operations, "operands", "A", "D", "subjects", "rs", "rs+none",
-                          "rs+FAULT[+FAULT]", "plugin:PATH.so", "probes", probes, "faults", faults, "devices", devices);
+    json_t *j =
+        json_pack("{s:s, s:o, s:o, s:[s,s], s:[s,s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1", "operations",
+                  operations, "mma_operations", mma, "operands", "A", "D", "subjects", "rs", "rs+none",
+                  "rs+FAULT[+FAULT]", "plugin:PATH.so", "probes", probes, "faults", faults, "devices", devices);
     return answer_end(answer_make(FO_CONFORMS, j, &text, answer, &e), &e, error);
 }

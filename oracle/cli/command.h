@@ -93,6 +93,6 @@ void command_progress(void *context, const char *line);
 
 extern const struct command command_list, command_map, command_capture, command_decode, command_pack, command_unpack,
     command_probe, command_emit, command_score, command_tap, command_infer, command_diagnose, command_derive,
-    command_mutate, command_check;
+    command_mutate, command_check, command_mma;
 
 #endif

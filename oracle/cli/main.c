@@ -10,9 +10,9 @@
 #include "oracle/cli/command.h"
 
 static const struct command *const commands[] = {
-    &command_list,   &command_map,      &command_capture, &command_decode, &command_pack,
-    &command_unpack, &command_probe,    &command_emit,    &command_score,  &command_tap,
-    &command_infer,  &command_diagnose, &command_derive,  &command_mutate, &command_check,
+    &command_list,     &command_map,    &command_capture, &command_decode, &command_mma, &command_pack,
+    &command_unpack,   &command_probe,  &command_emit,    &command_score,  &command_tap, &command_infer,
+    &command_diagnose, &command_derive, &command_mutate,  &command_check,
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

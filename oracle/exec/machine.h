@@ -5,6 +5,7 @@
 
 #include "oracle/exec/subject.h"
 #include "probes/executor.h"
+#include "reference/tile.h"
 
 enum { MACHINE_TEXT = 256 };
 
@@ -22,6 +23,10 @@ struct machine {
                               struct error *e);
     enum status (*decode)(size_t n, const uint32_t *words, const uint32_t *scales, const uint32_t *steps,
                           uint32_t *registers, struct error *e);
+    /* One tile of one operation: shapes, options and what is needed as in tile_mma. errors: STATUS_UNSUPPORTED where
+     * this machine does not run the operation with these options. */
+    enum status (*tile)(const struct tile_op *op, const uint32_t *a, const uint32_t *b, const uint32_t *c,
+                        const struct tile_options *o, uint32_t *d, struct error *e);
     /* An executor for a subject; freed with its own release. */
     enum status (*subject)(const struct subject *subject, struct executor *out, struct error *e);
 };

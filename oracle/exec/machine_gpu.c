@@ -166,6 +166,22 @@ static enum status gpu_arithmetic(size_t tiles, const uint16_t *a, const uint16_
     return gpu_call(&call, e);
 }
 
+/* The operation of capture_arithmetic, without options: the one that has a kernel for a tile of the user's. */
+static enum status gpu_tile(const struct tile_op *op, const uint32_t *a, const uint32_t *b, const uint32_t *c,
+                            const struct tile_options *o, uint32_t *d, struct error *e)
+{
+    static const char only[] = "wgmma.m64n8k16.f32.bf16.bf16.rs";
+    uint16_t a_bits[CAPTURE_M * CAPTURE_K], b_bits[CAPTURE_SMALL_N * CAPTURE_K];
+    uint32_t zero[CAPTURE_M * CAPTURE_SMALL_N] = {0};
+    if (strcmp(op->name, only) != 0 || o->without_c || o->negate_a || o->negate_b || o->transpose_b || o->saturate)
+        return error_set(e, STATUS_UNSUPPORTED, "on the GPU only %s runs, without options; use --on model", only);
+    for (size_t i = 0; i < sizeof a_bits / sizeof *a_bits; i++)
+        a_bits[i] = (uint16_t)a[i];
+    for (size_t i = 0; i < sizeof b_bits / sizeof *b_bits; i++)
+        b_bits[i] = (uint16_t)b[i];
+    return gpu_arithmetic(1, a_bits, b_bits, c ? c : zero, d, e);
+}
+
 static enum status gpu_decode(size_t n, const uint32_t *words, const uint32_t *scales, const uint32_t *steps,
                               uint32_t *registers, struct error *e)
 {
@@ -344,6 +360,7 @@ enum status machine_gpu(struct machine *out, struct error *e)
                         .product_rs = gpu_product_rs,
                         .arithmetic = gpu_arithmetic,
                         .decode = gpu_decode,
+                        .tile = gpu_tile,
                         .subject = gpu_subject};
     snprintf(m.device, sizeof m.device, "%s", properties.name);
     cudaDriverGetVersion(&driver);

@@ -96,6 +96,14 @@ static enum status model_arithmetic(size_t tiles, const uint16_t *a, const uint1
     return STATUS_OK;
 }
 
+static enum status model_one_tile(const struct tile_op *op, const uint32_t *a, const uint32_t *b, const uint32_t *c,
+                                  const struct tile_options *o, uint32_t *d, struct error *e)
+{
+    (void)e;
+    tile_mma(op, a, b, c, o, d);
+    return STATUS_OK;
+}
+
 static enum status model_decode(size_t n, const uint32_t *words, const uint32_t *scales, const uint32_t *steps,
                                 uint32_t *registers, struct error *e)
 {
@@ -116,5 +124,6 @@ void machine_model(struct machine *out)
                             .product_rs = model_product_rs,
                             .arithmetic = model_arithmetic,
                             .decode = model_decode,
+                            .tile = model_one_tile,
                             .subject = model_subject};
 }

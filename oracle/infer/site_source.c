@@ -208,9 +208,10 @@ static const struct form_rule form_rules[] = {
 static enum status check_item(const struct site_source *s, const struct site_type *t, struct error *e)
 {
     static const char *const wanted[] = {[1] = "u1", [2] = "u2", [4] = "u4"};
+    /* A signed integer is the bits of its own type only. */
+    const bool is_signed = s->plain.type == NPY_I1 || s->plain.type == NPY_I4;
     if (s->coding != SITE_PLAIN || s->plain.type == NPY_F4 ||
-        (npy_item_size(s->plain.type) == (size_t)t->bits / 8 && s->plain.type != NPY_I4) ||
-        (s->plain.type == NPY_I4 && strcmp(t->name, "s32") == 0))
+        (npy_item_size(s->plain.type) == (size_t)t->bits / 8 && (!is_signed || t->name[0] == 's')))
         return STATUS_OK;
     error_set(e, STATUS_BAD_INPUT, "a matrix of %s is %s (its bits) or f4 (rounded), not %s", t->name,
               wanted[t->bits / 8], npy_type_name(s->plain.type));

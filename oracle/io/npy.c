@@ -16,13 +16,13 @@ enum { DATA_ALIGNMENT = 64 }; /* what NumPy writes, so that a mapped file can be
 
 size_t npy_item_size(enum npy_type t)
 {
-    static const size_t size[] = {1, 2, 4, 8, 4, 4};
+    static const size_t size[] = {1, 2, 4, 8, 1, 4, 4};
     return size[t];
 }
 
 const char *npy_type_name(enum npy_type t)
 {
-    static const char *const name[] = {"|u1", "<u2", "<u4", "<u8", "<i4", "<f4"};
+    static const char *const name[] = {"|u1", "<u2", "<u4", "<u8", "|i1", "<i4", "<f4"};
     return name[t];
 }
 
@@ -106,7 +106,7 @@ static enum status parse_descr(struct cursor *c, struct npy *a)
     }
     if (text[0] == '>')
         return refuse(c, "descr", at, "big endian; save it as little endian");
-    return refuse(c, "descr", at, "not one of |u1 <u2 <u4 <u8 <i4 <f4");
+    return refuse(c, "descr", at, "not one of |u1 <u2 <u4 <u8 |i1 <i4 <f4");
 }
 
 static enum status parse_order(struct cursor *c)

@@ -4,7 +4,8 @@
 
 #include "reference/status.h"
 
-enum npy_type { NPY_U1, NPY_U2, NPY_U4, NPY_U8, NPY_I4, NPY_F4 }; /* "|u1" "<u2" "<u4" "<u8" "<i4" "<f4" */
+/* "|u1" "<u2" "<u4" "<u8" "|i1" "<i4" "<f4" */
+enum npy_type { NPY_U1, NPY_U2, NPY_U4, NPY_U8, NPY_I1, NPY_I4, NPY_F4 };
 enum { NPY_RANK = 6 };
 
 struct npy {

@@ -8,6 +8,8 @@ source tests/cli_robust/common.sh
 space=8000000
 [[ -z ${SANITISED-} ]] || space=unlimited
 
+mma=mma.m16n8k16.f32.bf16.bf16
+
 # refuses WORD COMMAND...: ends with 2 within 20 seconds, prints nothing, and says one line that holds WORD.
 refuses() {
     local word=$1 said status
@@ -43,6 +45,7 @@ all_help() {
     helps list
     helps map --slot --element --png --against "table (default)"
     helps capture "all (default)" "default auto" "Seed of arithmetic (default 1)"
+    helps mma "[M,K]" "[K,N]" "(default model)" "default 1" "(default: they wrap)" "(default zeros)"
     helps decode "default auto" "without it the contract is exhaustive" "Expert of the tensor (default 0)" "(default 1)"
     helps pack "multiple of ROWS (default 16)" "multiple of BYTES (default 32)" "so many warps (default 4)"
     helps unpack --in --out
@@ -64,7 +67,7 @@ commands_and_options() {
     refuses "unknown command 'frobnicate'" frobnicate
     refuses "unknown command ''" ""
     refuses "unknown command" --json
-    for command in list map capture decode pack unpack probe emit score tap infer diagnose derive mutate check; do
+    for command in list map capture decode mma pack unpack probe emit score tap infer diagnose derive mutate check; do
         refuses "--frobnicate" "$command" --frobnicate
     done
     refuses "requires an argument" decode --expert
@@ -76,6 +79,10 @@ commands_and_options() {
     refuses "one argument too many" list extra
     refuses "one argument too many" decode extra
     refuses "one argument too many" check extra
+    refuses "OP is needed" mma --a a --b b --out "$work/out"
+    refuses "--b B.npy is needed" mma $op --a a --out "$work/out"
+    refuses "--out D.npy is needed" mma $op --a a --b b
+    refuses "one argument too many" mma $op A --a a --b b --out "$work/out"
     refuses "needed" pack
     refuses "needed" unpack
     refuses "needed" score
@@ -106,6 +113,22 @@ names() {
     refuses "frob" capture $op A --on model --method frob
     refuses "--out" capture $op A --on model --method arithmetic
     refuses "frob" capture wgmma.frob A --on model
+    local tile=(--a "$work/none" --b "$work/none" --out "$work/out")
+    refuses '"frob" is no operation' mma frob "${tile[@]}"
+    refuses "wgmma.frob" mma wgmma.frob "${tile[@]}"
+    refuses "N = 12 " mma wgmma.m64n12k16.f32.bf16.bf16.rs "${tile[@]}"
+    refuses '"m16n8k99" is no shape' mma mma.m16n8k99.f32.bf16.bf16 "${tile[@]}"
+    refuses "not covered" mma mma.m16n8k16.f64.bf16.bf16 "${tile[@]}"
+    refuses "no operation" mma "mma.$(printf '%05000d' 1)" "${tile[@]}"
+    refuses "--on frob" mma $op "${tile[@]}" --on frob
+    refuses "--on auto" mma $op "${tile[@]}" --on auto
+    refuses "scale-d: '2'" mma $op "${tile[@]}" --scale-d 2
+    refuses "scale-d: ''" mma $op "${tile[@]}" --scale-d ""
+    refuses "scale-d: mma.sync always adds C" mma mma.m16n8k16.f32.bf16.bf16 "${tile[@]}" --scale-d 0
+    refuses "neg-a: only wgmma of floats" mma wgmma.m64n8k32.s32.s8.s8.rs "${tile[@]}" --neg-a
+    refuses "neg-b: only wgmma of floats" mma mma.m16n8k8.f32.tf32.tf32 "${tile[@]}" --neg-b
+    refuses "trans-b: only wgmma of 16-bit" mma wgmma.m64n8k8.f32.tf32.tf32.rs "${tile[@]}" --trans-b
+    refuses "sat: only integers" mma $op "${tile[@]}" --sat
     refuses "frob" decode --on frob
     refuses "frob" probe identity --on frob
     refuses "frob" probe identity --subject frob
@@ -185,6 +208,16 @@ files() {
     refuses "$none" infer --capture "$none" --matrix "$none"
     refuses "$bytes" infer --capture "$bytes" --matrix "$work/emit/x_0.npy"
     refuses "$work/folder" infer --capture "$work/folder" --matrix "$work/emit/x_0.npy"
+    local a=$work/a.npy b=$work/b.npy c=$work/c.npy
+    refuses "$none" mma $mma --a "$none" --b "$b" --out "$work/out"
+    refuses "$none" mma $mma --a "$a" --b "$none" --out "$work/out"
+    refuses "$none" mma $mma --a "$a" --b "$b" --c "$none" --out "$work/out"
+    refuses "$bytes: magic" mma $mma --a "$bytes" --b "$b" --out "$work/out"
+    refuses "$work/folder" mma $mma --a "$work/folder" --b "$b" --out "$work/out"
+    refuses "$c: A: wanted <u2 (16, 16), found <f4 (16, 8)" mma $mma --a "$c" --b "$b" --out "$work/out"
+    refuses "$a: B: wanted <u2 (16, 8), found <u2 (16, 16)" mma $mma --a "$a" --b "$a" --out "$work/out"
+    refuses "$b: C: wanted <f4 (16, 8), found <u2 (16, 8)" mma $mma --a "$a" --b "$b" --c "$b" --out "$work/out"
+    refuses "C: wanted <f4 (16, 8)" mma $mma --a "$a" --b "$b" --c "$b" --out "$work/out" --json
     refuses "$none" map $op A --against "$none"
     refuses "$bytes" map $op A --against "$bytes"
     refuses "$work/packed/values.npy" map $op A --against "$work/packed/values.npy"
@@ -206,6 +239,7 @@ files() {
         refuses " long" unpack --in "$path" --out "$work/out"
     done
     refuses " long" list --out "$long$long"
+    refuses " long" mma $mma --a "$a" --b "$b" --out "$long$long"
     refuses " long" list --out "$work/$(printf '%0256d' 1)"
     [[ -z $(find "$long" -type f) ]] || wrong "something was written: $(find "$long" -type f)"
     [[ ! -e $work/out ]] || wrong "something was written: $(find "$work/out")"

@@ -27,8 +27,18 @@ finish() {
     [[ $cases -gt 0 && $failed -eq 0 ]]
 }
 
-# Folders that some commands read: packed weights, and an emitted probe whose outputs hold the poison alone.
+# array FILE TYPE SHAPE BYTES: so many bytes of the sample as an array. The header has 118 (octal 166) bytes.
+array() {
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '$2', 'fortran_order': False, 'shape': ($3), }" >"$1"
+    head -c "$4" "$sample" >>"$1"
+}
+
+# Folders that some commands read: packed weights, and an emitted probe whose outputs hold the poison alone; and the
+# matrices of mma.m16n8k16.f32.bf16.bf16.
 make_inputs() {
+    array "$work/a.npy" '<u2' '16, 16' 512
+    array "$work/b.npy" '<u2' '16, 8' 256
+    array "$work/c.npy" '<f4' '16, 8' 512
     "$binary" pack --weights "$sample" --tensor "$tensor" --out "$work/packed" >"$work/log" 2>&1 &&
         "$binary" emit --shape 4,16,64 --out "$work/emit" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
     local x

@@ -107,6 +107,7 @@ each 100 map $op D --json --format csv
 each 20 map $op A --png "$out"
 each 40 capture $op A --on model --out "$out"
 each 100 capture $op A --method arithmetic --on model --out "$out"
+each 60 mma mma.m16n8k16.f32.bf16.bf16 --a "$work/a.npy" --b "$work/b.npy" --c "$work/c.npy" --out "$out" --json
 each 15 decode --on model --json
 each 250 decode --on model --weights "$sample" --tensor "$tensor" --out "$out"
 each 300 pack --weights "$sample" --tensor "$tensor" --out "$out"

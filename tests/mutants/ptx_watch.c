@@ -59,8 +59,8 @@ static void see(void *self, const struct vm_seen *seen)
     w->count++;
     w->bytes[PTX_OPERAND_A] +=
         mix(at, seen->a[0] ? hash_registers(seen)
-                           : hash_tile(block, seen->a_descriptor, form.mn_a, seen->warp % WGMMA_WARPS * STRIP_ROWS,
-                                       STRIP_ROWS, bytes));
+                           : hash_tile(block, seen->a_descriptor, form.mn_a, seen->warp % WGMMA_WARPS * WGMMA_WARP_ROWS,
+                                       WGMMA_WARP_ROWS, bytes));
     w->bytes[PTX_OPERAND_B] += mix(at, hash_tile(block, seen->b_descriptor, form.mn_b, 0, (uint32_t)form.op.n, bytes));
     w->descriptor[PTX_OPERAND_A] += seen->a[0] ? 0 : mix(at, seen->a_descriptor);
     w->descriptor[PTX_OPERAND_B] += mix(at, seen->b_descriptor);

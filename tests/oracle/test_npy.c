@@ -261,7 +261,7 @@ static void npy_write_every_type_and_rank_reads_back(void **state)
             npy_free(&a);
         }
     }
-    assert_int_equal(cases, 42);
+    assert_int_equal(cases, 49);
     assert_int_equal(scratch_count(state), 1);
 }
 

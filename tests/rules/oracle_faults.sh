@@ -131,6 +131,13 @@ done
 [ "$quoted" -ge 20 ] || wrong "O12: only $quoted commands in the documents"
 
 # O13: who asks for the GPU gets it or trouble, never the model.
+# zeros FILE SHAPE BYTES: an array of u2. The header has 118 (octal 166) bytes.
+zeros() {
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<u2', 'fortran_order': False, 'shape': ($2), }" >"$1"
+    head -c "$3" /dev/zero >>"$1"
+}
+zeros "$scratch/a.npy" '64, 16' 2048
+zeros "$scratch/b.npy" '16, 8' 256
 asked=0
 for command in $(awk '/^  [a-z]+ / { print $1 }' "$scratch/help"); do
     "$fragoracle" "$command" --help | grep -q -e '--on=' || continue
@@ -140,6 +147,8 @@ for command in $(awk '/^  [a-z]+ / { print $1 }' "$scratch/help"); do
     probe) arguments=(identity --historical) ;;
     infer) arguments=(--subject rs) ;;
     capture | map) arguments=(wgmma.m64n64k16.f32.bf16.bf16.rs A) ;;
+    mma)
+        arguments=(wgmma.m64n8k16.f32.bf16.bf16.rs --a "$scratch/a.npy" --b "$scratch/b.npy" --out "$scratch/d.npy") ;;
     *) arguments=() ;;
     esac
     timeout 300 "$fragoracle" "$command" "${arguments[@]}" --on gpu --json >"$scratch/out" 2>"$scratch/err" </dev/null

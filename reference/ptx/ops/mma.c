@@ -7,25 +7,16 @@
  * C and D in f16 hold two elements in a register, the first in the low half.
  * source: PTX ISA, "Matrix Fragments for mma.m16n8k4 / k8 / k16 / k32"; tests/reference/test_ptx_mma.c has the tables.
  * Not modelled: m8n8k4, f64, 4 and 1 bits, sparse operands, block scales. */
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "reference/ptx/ops.h"
-#include "reference/ptx/ops/strip.h"
 #include "reference/ptx/vm.h"
+#include "reference/tile.h"
 
-enum { ROWS = STRIP_ROWS, COLUMNS = 8, MOST_K = STRIP_MOST_K, REGISTER_BITS = 32 };
-enum { D, A, B, C, OPERANDS };                   /* of the instruction */
-enum { D_TYPE, A_TYPE, B_TYPE, K_OF, SATURATE }; /* in extra */
-
-static struct strip strip_of(const struct vm_instruction *i)
-{
-    struct strip s = {0};
-    strip_make(STRIP_MMA, (enum vm_type)i->extra[D_TYPE], (enum vm_type)i->extra[A_TYPE],
-               (enum vm_type)i->extra[B_TYPE], (size_t)i->extra[K_OF], &s);
-    s.saturate = i->extra[SATURATE] != 0;
-    return s;
-}
+enum { ROWS = MMA_M, COLUMNS = MMA_N, MOST_K = TILE_MOST_K, REGISTER_BITS = 32 };
+enum { D, A, B, C, OPERANDS }; /* of the instruction */
+enum { OP, SATURATE };         /* in extra */
 
 /* Register r of an operand that is one register or a vector of them. */
 static const struct vm_operand *register_at(const struct vm_program *p, const struct vm_operand *o, uint32_t r)
@@ -91,11 +82,13 @@ static void scatter(struct vm_warp *w, const struct vm_instruction *i, uint32_t 
 
 static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, uint32_t lanes)
 {
-    const struct strip s = strip_of(i);
-    const uint32_t width = vm_type_bits(s.a), d_width = vm_type_bits(s.d);
+    const struct mma_op *op = mma_op_at((size_t)i->extra[OP]);
+    const uint32_t width = (uint32_t)op->a_bits, d_width = (uint32_t)op->d_bits;
+    struct tile_sum s = tile_sum_of_mma(op);
     uint32_t a[ROWS * MOST_K], b[COLUMNS * MOST_K], d[ROWS * COLUMNS];
-    struct accumulate_operand a_operand[ROWS * MOST_K], b_operand[COLUMNS * MOST_K];
-    struct accumulate_panel panel;
+    struct tile_rows rows;
+    struct tile_columns columns;
+    s.saturate = i->extra[SATURATE] != 0;
     if (w->alive != UINT32_MAX)
         return vm_fault(w, i, STATUS_SUBJECT, "mma.sync needs all 32 threads of the warp");
     if (!vm_all_here(w, lanes, UINT32_MAX))
@@ -103,10 +96,9 @@ static enum vm_step run_mma(struct vm_warp *w, const struct vm_instruction *i, u
     gather(w, i, A, width, ROWS, s.k, a);
     gather(w, i, B, width, COLUMNS, s.k, b);
     gather(w, i, C, d_width, ROWS, COLUMNS, d);
-    strip_prepare(&s, s.a, a, ROWS, false, a_operand);
-    strip_prepare(&s, s.b, b, COLUMNS, false, b_operand);
-    strip_pack(&s, b_operand, COLUMNS, &panel);
-    strip_multiply(&s, a_operand, b_operand, &panel, COLUMNS, d);
+    tile_prepare_a(&s, a, ROWS, false, &rows);
+    tile_prepare_b(&s, b, COLUMNS, false, &columns);
+    tile_multiply(&s, &rows, ROWS, &columns, COLUMNS, d);
     scatter(w, i, d_width, d);
     if (s.approximate)
         vm_approximate(w, s.approximate);
@@ -129,31 +121,47 @@ static bool has_registers(const struct vm_program *p, const struct vm_operand *o
     return true;
 }
 
+/* The words that are left, shape, D, A, B and C, as mma.h writes an operation; all are taken. NULL: there is none. */
+static const struct mma_op *parse_op(struct vm_instruction *i)
+{
+    enum { SHAPE, D_TYPE, A_TYPE, B_TYPE, C_TYPE, WORDS };
+    const char *word[WORDS];
+    char name[MMA_NAME_SIZE];
+    const struct mma_op *op;
+    uint32_t words = 0;
+    for (uint32_t n = 0; n < i->words; n++)
+        if ((i->words_used >> n & 1) == 0) {
+            if (words == WORDS)
+                return NULL;
+            word[words++] = i->word[n];
+            i->words_used |= UINT32_C(1) << n;
+        }
+    if (words != WORDS || strcmp(word[C_TYPE], word[D_TYPE]) != 0)
+        return NULL;
+    int length = snprintf(name, sizeof name, "mma.%s.%s.%s.%s", word[SHAPE], word[D_TYPE], word[A_TYPE], word[B_TYPE]);
+    return length < (int)sizeof name && mma_parse(name, &op, NULL) == STATUS_OK ? op : NULL;
+}
+
 static const char *prepare(const struct vm_program *p, struct vm_instruction *i)
 {
-    static const char *const shapes[] = {"m16n8k4", "m16n8k8", "m16n8k16", "m16n8k32", NULL};
-    static const size_t ks[] = {4, 8, 16, 32};
-    struct strip s;
     if (!vm_take(i, "sync") || !vm_take(i, "aligned"))
         return "without .sync.aligned";
-    const int shape = vm_take_of(i, shapes);
-    if (shape < 0 || !vm_take(i, "row") || !vm_take(i, "col"))
-        return "of this shape or order";
+    if (!vm_take(i, "row") || !vm_take(i, "col"))
+        return "of this order";
     const bool saturate = vm_take(i, "satfinite");
-    const enum vm_type d = vm_take_type(i), a = vm_take_type(i), b = vm_take_type(i), c = vm_take_type(i);
-    if (c != d || vm_words_left(i) || !strip_make(STRIP_MMA, d, a, b, ks[shape], &s) || (saturate && d != VM_S32))
+    const struct mma_op *op = parse_op(i);
+    if (!op || (saturate && strcmp(op->d, "s32") != 0))
         return "of this shape or these types";
-    if (i->operands != OPERANDS || !has_registers(p, vm_argument(p, i, D), ROWS * COLUMNS, vm_type_bits(d)) ||
-        !has_registers(p, vm_argument(p, i, A), ROWS * s.k, vm_type_bits(a)) ||
-        !has_registers(p, vm_argument(p, i, B), COLUMNS * s.k, vm_type_bits(b)) ||
-        !has_registers(p, vm_argument(p, i, C), ROWS * COLUMNS, vm_type_bits(d)))
+    const uint32_t width = (uint32_t)op->a_bits, d_width = (uint32_t)op->d_bits;
+    const size_t k = (size_t)op->k;
+    if (i->operands != OPERANDS || !has_registers(p, vm_argument(p, i, D), ROWS * COLUMNS, d_width) ||
+        !has_registers(p, vm_argument(p, i, A), ROWS * k, width) ||
+        !has_registers(p, vm_argument(p, i, B), COLUMNS * k, width) ||
+        !has_registers(p, vm_argument(p, i, C), ROWS * COLUMNS, d_width))
         return "with these operands";
-    i->extra[D_TYPE] = d;
-    i->extra[A_TYPE] = a;
-    i->extra[B_TYPE] = b;
-    i->extra[K_OF] = s.k;
+    i->extra[OP] = (uint64_t)(op - mma_op_at(0));
     i->extra[SATURATE] = saturate;
-    i->type = d;
+    i->type = vm_type_find(op->d);
     i->run = run_mma;
     return NULL;
 }

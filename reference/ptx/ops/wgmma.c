@@ -24,8 +24,8 @@ struct wgmma_form wgmma_form_of(const struct vm_instruction *i)
         .mn_a = flags & MN_A,
         .mn_b = flags & MN_B,
     };
-    strip_make(STRIP_WGMMA, vm_type_find(f->d), vm_type_find(f->a), vm_type_find(f->b), (size_t)f->k, &form.strip);
-    form.strip.saturate = flags & SATURATE;
+    form.sum = tile_sum_of_wgmma(&form.op);
+    form.sum.saturate = flags & SATURATE;
     return form;
 }
 

@@ -8,17 +8,16 @@
 #ifndef FO_REFERENCE_PTX_OPS_WGMMA_H
 #define FO_REFERENCE_PTX_OPS_WGMMA_H
 
-#include "reference/ptx/ops/strip.h"
 #include "reference/ptx/vm.h"
-#include "reference/wgmma.h"
+#include "reference/tile.h"
 
-enum { WGMMA_WARPS = 4, WGMMA_A_REGISTERS = 4 };
+enum { WGMMA_WARPS = 4, WGMMA_WARP_ROWS = WGMMA_M / WGMMA_WARPS, WGMMA_A_REGISTERS = 4 };
 /* Operands of the instruction. */
 enum { WGMMA_D, WGMMA_A, WGMMA_B, WGMMA_ADD, WGMMA_NEGATE_A, WGMMA_NEGATE_B, WGMMA_TRANSPOSE };
 
 struct wgmma_form {
     struct wgmma_op op;
-    struct strip strip;
+    struct tile_sum sum;
     bool negate_a, negate_b;
     bool mn_a, mn_b; /* in shared memory, MN-major */
 };

@@ -24,10 +24,10 @@ struct slots {
 struct wgmma_room {
     struct wgmma_op op; /* the operation that the slots are of; family NULL: none */
     struct slots a, d;
-    uint32_t a_bits[STRIP_ROWS * STRIP_MOST_K], b_bits[STRIP_MOST_N * STRIP_MOST_K];
-    struct accumulate_operand a_operand[STRIP_ROWS * STRIP_MOST_K], b_operand[STRIP_MOST_N * STRIP_MOST_K];
-    struct accumulate_panel b_panel[STRIP_PANELS];
-    uint32_t d_bits[STRIP_ROWS * STRIP_MOST_N];
+    uint32_t a_bits[WGMMA_WARP_ROWS * TILE_MOST_K], b_bits[TILE_MOST_N * TILE_MOST_K];
+    struct tile_rows rows;       /* of one warp */
+    struct tile_columns columns; /* for all four */
+    uint32_t d_bits[WGMMA_WARP_ROWS * TILE_MOST_N];
 };
 
 /* ---- registers --------------------------------------------------------------------------------------------------- */
@@ -215,18 +215,18 @@ static void compute_strip(struct vm_warp *w, const struct wgmma_form *form, cons
     const size_t n = (size_t)form->op.n;
     const uint32_t bytes = (uint32_t)form->op.family->a_bits / 8;
     if (form->op.source == WGMMA_RS) {
-        gather(w, f->instruction, WGMMA_A, &room->a, form->strip.k, room->a_bits);
+        gather(w, f->instruction, WGMMA_A, &room->a, form->sum.k, room->a_bits);
     } else {
-        const uint32_t first = w->index % WGMMA_WARPS * STRIP_ROWS;
-        const struct tile a = tile_of(f->a, form->mn_a, first, STRIP_ROWS, bytes);
+        const uint32_t first = w->index % WGMMA_WARPS * WGMMA_WARP_ROWS;
+        const struct tile a = tile_of(f->a, form->mn_a, first, WGMMA_WARP_ROWS, bytes);
         read_tile(w->block, &a, bytes, room->a_bits);
     }
-    strip_prepare(&form->strip, form->strip.a, room->a_bits, STRIP_ROWS, form->negate_a, room->a_operand);
+    tile_prepare_a(&form->sum, room->a_bits, WGMMA_WARP_ROWS, form->negate_a, &room->rows);
     if (f->add)
         gather(w, f->instruction, WGMMA_D, &room->d, n, room->d_bits);
     else
-        memset(room->d_bits, 0, STRIP_ROWS * n * sizeof *room->d_bits);
-    strip_multiply(&form->strip, room->a_operand, room->b_operand, room->b_panel, n, room->d_bits);
+        memset(room->d_bits, 0, WGMMA_WARP_ROWS * n * sizeof *room->d_bits);
+    tile_multiply(&form->sum, &room->rows, WGMMA_WARP_ROWS, &room->columns, n, room->d_bits);
     scatter(w, f->instruction, WGMMA_D, &room->d, n, room->d_bits);
 }
 
@@ -241,10 +241,9 @@ enum vm_step wgmma_compute(struct vm_warp *leader, uint64_t sequence)
         return vm_fault(leader, f->instruction, STATUS_NO_MEMORY, "no memory for the operands of wgmma");
     const struct tile b = tile_of(f->b, form.mn_b, 0, (uint32_t)form.op.n, bytes);
     read_tile(leader->block, &b, bytes, room->b_bits);
-    strip_prepare(&form.strip, form.strip.b, room->b_bits, (size_t)form.op.n, form.negate_b, room->b_operand);
-    strip_pack(&form.strip, room->b_operand, (size_t)form.op.n, room->b_panel);
-    if (form.strip.approximate)
-        vm_approximate(leader, form.strip.approximate);
+    tile_prepare_b(&form.sum, room->b_bits, (size_t)form.op.n, form.negate_b, &room->columns);
+    if (form.sum.approximate)
+        vm_approximate(leader, form.sum.approximate);
     for (struct vm_warp *w = leader; w < leader + WGMMA_WARPS; w++) {
         const struct vm_wgmma *own = w->wgmma;
         const struct wgmma_flight *flight = &own->flight[sequence - (own->issued - own->flights)];
