@@ -353,7 +353,7 @@ static void judge(struct explain_session *x)
     judge_guard(x->q, r);
 }
 
-enum status explain_run(const struct explain_question *q, struct explanation *out, struct error *e)
+static enum status run_with_tile(const struct explain_question *q, struct explanation *out, struct error *e)
 {
     struct explain_session x;
     enum status status = session_begin(&x, q, e);
@@ -380,6 +380,33 @@ enum status explain_run(const struct explain_question *q, struct explanation *ou
         x.x = (struct explanation){0};
     }
     session_end(&x);
+    return status;
+}
+
+/* Where nobody says how many tokens a tile has, 64 of them are tried first: a kernel that mixes rows up inside of
+ * larger tiles is explained by a larger one. */
+enum status explain_run(const struct explain_question *q, struct explanation *out, struct error *e)
+{
+    static const uint32_t larger[] = {128, 256};
+    struct explanation best;
+    enum status status = run_with_tile(q, &best, e);
+    if (status != STATUS_OK)
+        return status;
+    for (size_t i = 0; i < sizeof larger / sizeof *larger && !q->tile[1] && best.explained < best.wrong; i++) {
+        struct explain_question with = *q;
+        struct explanation x;
+        with.tile[1] = larger[i];
+        status = run_with_tile(&with, &x, e);
+        if (status != STATUS_OK)
+            break;
+        bool better = x.explained > best.explained;
+        explanation_free(better ? &best : &x);
+        best = better ? x : best;
+    }
+    if (status == STATUS_OK)
+        *out = best;
+    else
+        explanation_free(&best);
     return status;
 }
 

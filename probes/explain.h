@@ -102,7 +102,7 @@ struct explain_question {
     size_t special_count, special_differing, special_nan_is_infinite; /* as struct coded_special; 0: not asked */
     bool changes;                                                     /* the same launch gave other bits */
     int64_t guard_wrong; /* launches with bad ids or starts that went wrong, -1: not asked */
-    uint32_t tile[3];    /* features, tokens, K of one tile; 0 where unknown */
+    uint32_t tile[3];    /* features, tokens, K of one tile; 0 where unknown: 64 tokens, then 128, 256 are tried */
     enum explain_registers registers;
 };
 

@@ -102,8 +102,43 @@ static void explain_run_altered_map_one_stage(void **state)
     }
 }
 
+/* Blocks of 64 x 64 off the diagonal of a tile of 128 x 128 exchanged: no tile of 64 tokens says it. */
+static void explain_run_tile_of_unknown_size_is_found(void **state)
+{
+    (void)state;
+    enum { ROWS = 128, FEATURES = 128, COLUMNS = 64 };
+    static const uint32_t one_starts[] = {0, ROWS};
+    static const int32_t one_id[] = {0};
+    const struct segments one = {ROWS, 1, 1, one_starts, one_id};
+    struct source_map m;
+    struct explanation x;
+    synthetic_map(&one, FEATURES, COLUMNS, false, NULL, NULL, &m);
+    for (uint32_t s = 0; s < m.sweeps; s++)
+        for (uint32_t p = 0; p < ROWS; p++)
+            for (uint32_t n = 0; n < FEATURES; n++) {
+                size_t at = source_map_at(&m, s, p, n);
+                uint32_t row = (p & ~64u) | (n & 64), feature = (n & ~64u) | (p & 64), k = m.column[s * ROWS + row];
+                m.value[at] = source_value_code(&m, (struct source_point){0, feature, k});
+                m.scale[at] = source_scale_code(&m, (struct source_point){0, feature, k / 32});
+                m.row[at] = row;
+            }
+    struct explain_question q = {.map = &m, .guard_wrong = -1};
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_true(x.wrong > 0);
+    assert_int_equal(x.explained, x.wrong);
+    assert_int_equal(x.part[EXPLAIN_EPILOGUE].state, EXPLAIN_DIFFERS);
+    assert_string_equal(x.part[EXPLAIN_EPILOGUE].found, "(n & 0x3f) ^ (t & 0x40), (t & 0x3f) ^ (n & 0x40)");
+    explanation_free(&x);
+    q.tile[1] = 64; /* who knows better is believed */
+    assert_int_equal(explain_run(&q, &x, NULL), STATUS_OK);
+    assert_true(x.explained < x.wrong);
+    explanation_free(&x);
+    source_map_free(&m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(explain_run_altered_map_one_stage)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(explain_run_tile_of_unknown_size_is_found),
+                                       cmocka_unit_test(explain_run_altered_map_one_stage)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
