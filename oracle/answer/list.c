@@ -41,7 +41,9 @@ static json_t *list_faults(struct text *text)
     json_t *faults = json_array();
     text_add(text, "subjects\n  rs         the production kernel\n  rs+none    its clean twin\n"
                    "  rs+FAULT   a planted variant; faults that set different things combine (rs+F01+F07)\n"
-                   "  plugin:PATH.so   a kernel of yours, see oracle/SUBJECTS.md\nfaults\n");
+                   "  plugin:PATH.so   a kernel of yours behind a C ABI, see oracle/SUBJECTS.md\n"
+                   "  module:PATH.ptx  a compiled kernel, on a GPU or on the PTX machine, see oracle/MODULES.md\n"
+                   "  files:FOLDER     outputs that a kernel anywhere gave, see oracle/FILES.md\nfaults\n");
     for (size_t i = 0; i < fault_count(); i++) {
         const struct fault_entry *f = fault_at(i);
         const char *class = fault_class_name(f->class), *carrier = fault_carrier_name(f->carrier);
@@ -84,9 +86,9 @@ int fo_list(struct fo_answer *answer, struct fo_error *error)
     } else {
         text_add(&text, "  gpu        absent: %s\n", error_line(&absent, line, sizeof line));
     }
-    json_t *j =
-        json_pack("{s:s, s:o, s:o, s:[s,s], s:[s,s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1", "operations",
-                  operations, "mma_operations", mma, "operands", "A", "D", "subjects", "rs", "rs+none",
-                  "rs+FAULT[+FAULT]", "plugin:PATH.so", "probes", probes, "faults", faults, "devices", devices);
+    json_t *j = json_pack("{s:s, s:o, s:o, s:[s,s], s:[s,s,s,s,s,s], s:o, s:o, s:o}", "schema", "fragoracle.list/1",
+                          "operations", operations, "mma_operations", mma, "operands", "A", "D", "subjects", "rs",
+                          "rs+none", "rs+FAULT[+FAULT]", "plugin:PATH.so", "module:PATH.ptx", "files:FOLDER", "probes",
+                          probes, "faults", faults, "devices", devices);
     return answer_end(answer_make(FO_CONFORMS, j, &text, answer, &e), &e, error);
 }

@@ -6,7 +6,8 @@ static const options_t defaults = {.progress = command_progress};
 
 static const struct command_option options[] = {
     {"subject", "S", OPTION_TEXT, offsetof(options_t, subject), 0,
-     "rs (default), rs+none (its clean twin) or rs+FAULT[+FAULT]; `fragoracle list` names the faults"},
+     "rs (default), rs+none (its clean twin), rs+FAULT[+FAULT], plugin:PATH.so, module:PATH.ptx or files:FOLDER; "
+     "`fragoracle list` names the faults"},
     {"shape", "P,N,K", OPTION_SHAPE, offsetof(options_t, P), 0, "Tokens, features, reduction (default 128,208,256)"},
     {"seed", "S", OPTION_NUMBER, offsetof(options_t, seed), 0, "Of the dense product (default 0)"},
     COMMAND_ON(options_t),

@@ -6,7 +6,8 @@ static const options_t defaults = {.pass = -1, .progress = command_progress};
 
 static const struct command_option options[] = {
     {"subject", "S", OPTION_TEXT, offsetof(options_t, subject), 0,
-     "rs (default), rs+none (its clean twin), rs+FAULT[+FAULT] or plugin:PATH.so; `fragoracle list` names the faults"},
+     "rs (default), rs+none (its clean twin), rs+FAULT[+FAULT], plugin:PATH.so, module:PATH.ptx or files:FOLDER; "
+     "`fragoracle list` names the faults"},
     COMMAND_INPUTS(options_t),
     {"pass", "PASS", OPTION_INDEX, offsetof(options_t, pass), 0, "Only this pass (default all)"},
     COMMAND_ON(options_t),

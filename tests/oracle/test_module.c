@@ -15,7 +15,7 @@
 #include "probes/identity.h"
 #include "probes/weights.h"
 #include "reference/matmul.h"
-#include "tests/oracle/mock/module_driver.h"
+#include "tests/oracle/module_named.h"
 #include "tests/support/alloc.h"
 #include "tests/support/expect.h"
 #include "tests/support/scratch.h"
@@ -94,36 +94,6 @@ static int setup(void **state)
     module_mock.kernel = product;
     mode = RIGHT;
     return scratch_setup(state);
-}
-
-static void put(void **state, const char *name, const char *text)
-{
-    char path[SCRATCH_PATH];
-    assert_int_equal(file_write(scratch_path(state, name, path), text, strlen(text), NULL), STATUS_OK);
-}
-
-static enum status open_named(void **state, const char *name, struct executor *out, struct error *e)
-{
-    char path[SCRATCH_PATH];
-    enum status s = module_subject_open(scratch_path(state, name, path), false, out, e);
-    json_forget();
-    return s;
-}
-
-static void open_or_fail(void **state, const char *sidecar, struct executor *out)
-{
-    struct error e;
-    put(state, "k.json", sidecar);
-    put(state, "k.ptx", ".version 8.0");
-    if (open_named(state, "k.ptx", out, &e) != STATUS_OK)
-        fail_msg("%s: %s: %s", e.path, e.field, e.why);
-}
-
-static void assert_nothing_lives(void)
-{
-    assert_int_equal(module_mock.buffers, 0);
-    assert_int_equal(module_mock.modules, 0);
-    assert_int_equal(module_mock.contexts, 0);
 }
 
 static enum status ask_identity(const struct executor *x, size_t experts, struct identity_result *r, struct error *e)
